@@ -1,0 +1,57 @@
+/* compile.h - tree to program */
+#ifndef SLIM_COMPILE_H
+#define SLIM_COMPILE_H
+
+#include "compiler/ir/ir.h"
+#include "compiler/ir/stage.h"
+#include "lang/ast.h"
+
+/* `-s name=value` */
+struct slim_override {
+    const char *name;
+    struct slim_value *value;
+    bool used;
+    struct slim_override *next;
+};
+
+/*
+ * What the compiler asks of the world, handed in by cli/ so that it needs no
+ * runtime. `data_check` answers whether a sample can be had: the set is known,
+ * its file is found, and holds enough text for n windows of len tokens; it
+ * records the error (D codes) itself, at `at`.
+ */
+struct slim_host {
+    const struct slim_stage *const *stages;
+    enum slim_status (*data_check)(void *world,
+                                   const struct slim_sample *sample,
+                                   struct slim_span at, struct slim_diag *diag);
+    void *world;
+    struct slim_override *overrides;
+};
+
+/*
+ * Runs the passes of passes.def: includes spliced, constants, names, units and
+ * defaults, ranges, effects, and with a model (not NULL) also facts about it,
+ * resolution to integers, fusion, static assertions, costs. The verifier runs
+ * between passes. All errors of a phase are reported, phases after a failed
+ * one that depend on it are not run. Warnings may be recorded on success.
+ */
+SLIM_NODISCARD enum slim_status
+slim_compile(struct slim_program **out, struct slim_recipe *recipe,
+             const struct slim_model_info *model, const struct slim_host *host,
+             struct slim_diag *diag);
+
+/* `slimc fmt`: writes units out (20% -> 20% of params), sorts clauses; with
+ * `full` also every default. Changes the tree in place; unknown verbs are left
+ * as they are. */
+void slim_normalise(struct slim_recipe *recipe,
+                    const struct slim_stage *const *stages, bool full,
+                    struct slim_arena *arena);
+
+/* The plan as people read it (experience.md "Plan"), `verbose` with shapes by
+ * layer and groups; or as JSON. */
+void slim_plan_print(const struct slim_program *program, bool verbose,
+                     FILE *out);
+void slim_plan_print_json(const struct slim_program *program, FILE *out);
+
+#endif

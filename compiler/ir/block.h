@@ -1,0 +1,129 @@
+/* block.h - the kinds of block that a family may be built from */
+#ifndef SLIM_BLOCK_H
+#define SLIM_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A layer is a short straight-line program over registers: each block reads
+ * one or two registers and writes one. A kind is a row of blocks.def (its
+ * tensor slots, its settings) and a file runtime/model/block_KIND.c (forward,
+ * backward). A family names kinds; nothing else does.
+ */
+enum slim_role {
+    SLIM_ROLE_EMBED,
+    SLIM_ROLE_ATTN,
+    SLIM_ROLE_MLP,
+    SLIM_ROLE_NORM,
+    SLIM_ROLE_HEAD,
+    SLIM_ROLE_STREAM, /* residual adds */
+    SLIM_ROLE_COUNT
+};
+
+/* A setting is a number, or a choice stored as its index. */
+struct slim_setting {
+    const char *name;
+    const char *const *choices; /* NULL: a number */
+    const char *initial;        /* as YAML would write it; NULL: required */
+    const char *help;
+};
+
+struct slim_slot {
+    const char *name;    /* "q"; its bias is the slot "q_bias" */
+    bool required;
+    const char *help;
+};
+
+struct slim_block {
+    const char *name; /* "attention" */
+    enum slim_role role;
+    size_t inputs;    /* registers read: 0 for embedding (reads ids), 1, 2 */
+    const struct slim_slot *slots;
+    size_t slot_count;
+    const struct slim_setting *settings;
+    size_t setting_count;
+    const char *help;
+};
+
+enum slim_block_kind {
+    SLIM_BLOCK_EMBEDDING,
+    SLIM_BLOCK_NORM,
+    SLIM_BLOCK_ATTENTION,
+    SLIM_BLOCK_MLP,
+    SLIM_BLOCK_ADD,
+    SLIM_BLOCK_HEAD,
+    SLIM_BLOCK_COUNT
+};
+
+extern const struct slim_block slim_blocks[SLIM_BLOCK_COUNT];
+
+/* Slots and settings by number, in the order of the tables in block.c. */
+enum { SLIM_EMBEDDING_WEIGHT, SLIM_EMBEDDING_POSITIONS };
+enum { SLIM_EMBEDDING_SCALE, SLIM_EMBEDDING_OFFSET };
+
+enum { SLIM_NORM_WEIGHT, SLIM_NORM_BIAS };
+/* kind: rms, layer. offset: added to the stored weight (1 for Gemma). */
+enum { SLIM_NORM_KIND, SLIM_NORM_EPS, SLIM_NORM_OFFSET };
+enum { SLIM_NORM_RMS, SLIM_NORM_LAYER };
+
+/* q, k, v apart, or qkv fused with a dim expression that labels its parts. */
+enum {
+    SLIM_ATTENTION_Q,
+    SLIM_ATTENTION_K,
+    SLIM_ATTENTION_V,
+    SLIM_ATTENTION_QKV,
+    SLIM_ATTENTION_O,
+    SLIM_ATTENTION_Q_BIAS,
+    SLIM_ATTENTION_K_BIAS,
+    SLIM_ATTENTION_V_BIAS,
+    SLIM_ATTENTION_QKV_BIAS,
+    SLIM_ATTENTION_O_BIAS,
+};
+/* position: rope_half (pairs t, t + dim/2), rope_pairs (2t, 2t+1), alibi,
+ * none. window 0: unlimited; else keys with query - key < window count.
+ * scaling: none, linear, llama3. scale 0: 1/sqrt(head_dim). */
+enum {
+    SLIM_ATTENTION_POSITION,
+    SLIM_ATTENTION_THETA,
+    SLIM_ATTENTION_ROTARY_DIM,
+    SLIM_ATTENTION_SCALING,
+    SLIM_ATTENTION_FACTOR,
+    SLIM_ATTENTION_LOW_FREQ,
+    SLIM_ATTENTION_HIGH_FREQ,
+    SLIM_ATTENTION_ORIGINAL,
+    SLIM_ATTENTION_WINDOW,
+    SLIM_ATTENTION_SCALE,
+};
+enum {
+    SLIM_POSITION_NONE,
+    SLIM_POSITION_ROPE_HALF,
+    SLIM_POSITION_ROPE_PAIRS,
+    SLIM_POSITION_ALIBI
+};
+enum { SLIM_SCALING_NONE, SLIM_SCALING_LINEAR, SLIM_SCALING_LLAMA3 };
+
+/* gated: y = down(act(gate x) * (up x)); plain: down(act(up x)). gate_up:
+ * fused, its parts labelled gate and up. */
+enum {
+    SLIM_MLP_GATE,
+    SLIM_MLP_UP,
+    SLIM_MLP_GATE_UP,
+    SLIM_MLP_DOWN,
+    SLIM_MLP_GATE_BIAS,
+    SLIM_MLP_UP_BIAS,
+    SLIM_MLP_GATE_UP_BIAS,
+    SLIM_MLP_DOWN_BIAS,
+};
+enum { SLIM_MLP_ACT };
+enum { SLIM_ACT_SILU, SLIM_ACT_RELU, SLIM_ACT_GELU, SLIM_ACT_GELU_TANH };
+
+/* out = scale * first + second: first is the stream, second a block's output.
+ * The shortcut is the matrix [site in, site out] that SliceGPT puts on the
+ * stream; absent (identity) in every family as it is read. */
+enum { SLIM_ADD_SHORTCUT };
+enum { SLIM_ADD_SCALE };
+
+enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS };
+
+#endif

@@ -1,0 +1,142 @@
+/* ir.h - a program: what will run, with every number resolved */
+#ifndef SLIM_IR_H
+#define SLIM_IR_H
+
+#include "base/diag.h"
+#include "compiler/ir/arch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct slim_stage;
+
+/* What flows between operations. One operation may give several. */
+enum slim_type {
+    SLIM_TYPE_MODEL = 1,
+    SLIM_TYPE_GROUPS = 2,
+    SLIM_TYPE_SCORES = 4,
+    SLIM_TYPE_ROTATION = 8,
+    SLIM_TYPE_TOKENS = 16,
+    SLIM_TYPE_METRIC = 32,
+};
+const char *slim_type_name(enum slim_type type);
+
+enum slim_quantity_kind {
+    SLIM_QUANTITY_NONE,
+    SLIM_QUANTITY_PERCENT, /* value 20 */
+    SLIM_QUANTITY_NUMBER,
+    SLIM_QUANTITY_RATIO,
+};
+
+struct slim_quantity {
+    enum slim_quantity_kind kind;
+    bool to;           /* `to 3072 width` */
+    double value;
+    uint64_t left, right;
+    const char *unit;  /* "params", "groups", "width", ...; never NULL once
+                          names are resolved and kind is not NONE */
+    struct slim_span span;
+};
+
+/* Where a stage acts. `layers` has arch->layers entries. */
+struct slim_where {
+    bool given;            /* an `in` clause was written */
+    bool roles[SLIM_ROLE_COUNT];
+    bool width;            /* the stream: channel mode */
+    bool layers_given;
+    bool *layers;          /* NULL before the model is known */
+    const struct slim_range_ir {
+        long first, last;  /* -1 is the last layer */
+    } *ranges;
+    size_t range_count;
+    const struct slim_range_ir *except;
+    size_t except_count;
+    const char **globs;    /* over tensor names */
+    size_t glob_count;
+    struct slim_span span;
+};
+
+/* A formula of `assert`. A leaf is a number or names a metric; metrics that
+ * are facts of the shape (params, macs) are decided by check. */
+struct slim_formula {
+    char op;               /* as slim_expr.op; 0: leaf */
+    struct slim_span span;
+    const char *text;      /* the leaf as written */
+    bool number;
+    double value;
+    bool base;             /* base.NAME: of the input model */
+    const char *metric;    /* "params", "ppl" or the label of a measure */
+    const struct slim_op *measure; /* where it comes from; NULL: of the shape */
+    const struct slim_formula *left, *right;
+};
+
+struct slim_cost {
+    double flops;
+    uint64_t memory; /* peak bytes of anonymous memory */
+    uint64_t disk;   /* bytes written */
+};
+
+struct slim_input {
+    const struct slim_op *op;
+    enum slim_type type;
+};
+
+#define SLIM_OP_INPUTS 6
+
+struct slim_op {
+    unsigned id;
+    const struct slim_stage *stage;
+    const char *method;          /* NULL if the stage has none */
+    void *args;                  /* the stage's own struct, defaults filled */
+    struct slim_quantity amount;
+    struct slim_where where;
+    struct slim_input inputs[SLIM_OP_INPUTS];
+    size_t input_count;
+    const char *label;           /* as NAME, or NULL */
+    const struct slim_formula *formula; /* assert */
+    struct slim_span span;       /* the statement */
+    const char *text;            /* canonical text, for people: "prune 20%.." */
+    bool implied;                /* not written: discover groups before score */
+
+    /* filled by the resolve pass */
+    const struct slim_shape *before, *after; /* model read, model given */
+    const char *resolved;        /* "24/32 heads, 8960/11008 mlp" */
+    void *plan;                  /* the stage's own, from its resolve() */
+    const struct slim_op *fused; /* rotate: the slice that carries it out;
+                                    slice: the rotate that it carries out */
+    struct slim_cost cost;
+    struct slim_op *next;
+};
+
+struct slim_program {
+    const struct slim_source *source;
+    const char *compute;         /* "f32" */
+    bool compute_given;
+    const struct slim_model_info *model; /* NULL: compiled without one */
+    struct slim_op *first, *last;
+    unsigned count;
+};
+
+/* The operation's input of a type, or NULL. */
+const struct slim_op *slim_op_input(const struct slim_op *op,
+                                    enum slim_type type);
+
+/* Text form, one operation a line, in README.md of this folder. Reading what
+ * was printed gives the same program. */
+struct slim_text;
+void slim_program_print(struct slim_text *out,
+                        const struct slim_program *program);
+SLIM_NODISCARD enum slim_status
+slim_program_read(struct slim_program **out, const struct slim_source *text,
+                  const struct slim_stage *const *stages,
+                  const struct slim_model_info *model, struct slim_diag *diag);
+
+/* Every rule that a program must obey, one error for each that it breaks:
+ * inputs come before uses and have the type that is asked for, no stale
+ * value is read, shapes chain, arguments are in range. */
+SLIM_NODISCARD enum slim_status
+slim_program_verify(const struct slim_program *program,
+                    struct slim_diag *diag);
+
+#endif

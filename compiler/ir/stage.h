@@ -1,0 +1,119 @@
+/* stage.h - what a verb is: a row of this table and a file of its own */
+#ifndef SLIM_STAGE_H
+#define SLIM_STAGE_H
+
+#include "compiler/ir/ir.h"
+
+/*
+ * The parser, the checker, the formatter, `slimc ops`, the man page and
+ * completion, the IR's text form and the executor all read the row; none of
+ * them knows a verb by name. To add a verb: write runtime/stage/NAME.c with its
+ * row, add one line to runtime/stage/stages.def, add a golden test.
+ */
+enum slim_param_kind {
+    SLIM_PARAM_INT,    /* field: long */
+    SLIM_PARAM_REAL,   /* field: double; accepts 1e-4 and 5% (as 0.05) */
+    SLIM_PARAM_BOOL,   /* field: bool; yes or no */
+    SLIM_PARAM_CHOICE, /* field: int, index into choices */
+    SLIM_PARAM_TEXT,   /* field: const char *; NAME or STRING */
+};
+
+struct slim_param {
+    const char *name;
+    enum slim_param_kind kind;
+    size_t offset;          /* of the field in the stage's args struct */
+    const char *initial;    /* default as a recipe would write it; NULL: the
+                               field stays 0 / NULL ("not given") */
+    double min, max;        /* INT and REAL; both 0: unbounded */
+    const char *const *choices; /* NULL-terminated */
+    const char *methods;    /* "pca random": only for these; NULL: all */
+    bool sample;            /* an argument of the data sample (n, len, pick,
+                               seed): refused where `on` names a sample */
+    const char *help;
+};
+
+struct slim_method {
+    const char *name;    /* "taylor"; NULL ends the list */
+    const char *summary;
+    bool data;           /* reads calibration or training data */
+    const char *sample;  /* documented default: "bookcorpus n=10 len=64" */
+    const char *paper;
+};
+
+/* Quantities a stage takes. Units are tried in order; the first is the one
+ * that a bare percentage means. */
+struct slim_amount_rule {
+    bool required;
+    const char *const *units; /* NULL-terminated; NULL: no amount */
+    bool percent, number, ratio;
+};
+
+struct slim_run;
+
+struct slim_stage {
+    const char *name;
+    const char *summary;
+    unsigned version;      /* raised when results change; enters cache keys */
+    bool hidden;           /* made by the compiler only: input, sample, groups */
+    const struct slim_method *methods; /* NULL: takes no method */
+    const char *method_default;        /* NULL: must be written */
+    struct slim_amount_rule amount;
+    bool scope;            /* takes `in` ... `except` */
+    bool scope_width;      /* `in width` too */
+    unsigned needs, gives, invalidates; /* masks of slim_type */
+    unsigned implied;      /* needs that are inserted when absent: groups */
+    bool keeps_function;
+    bool data;             /* takes `on` (a method may still not) */
+    const struct slim_param *params;   /* name NULL ends the list */
+    size_t args_size;
+
+    /* What the arguments alone decide: combinations. May be NULL. */
+    enum slim_status (*check)(const struct slim_op *op, struct slim_diag *diag);
+    /* Turns quantities into integers: reads op->before, sets op->after (a new
+     * shape in diag->arena, or op->before unchanged), op->resolved, op->plan
+     * and op->cost. Reads no weights. NULL: the shape passes unchanged. */
+    enum slim_status (*resolve)(struct slim_op *op, struct slim_diag *diag);
+    /* Does it. NULL: nothing to do at run time. */
+    enum slim_status (*run)(struct slim_run *run, const struct slim_op *op);
+};
+
+/* The table, sorted by name, NULL-terminated; defined by the runtime, handed
+ * to the compiler by cli/. */
+extern const struct slim_stage *const slim_stages[];
+
+const struct slim_stage *slim_stage_find(const struct slim_stage *const *stages,
+                                         const char *name);
+const struct slim_method *slim_method_find(const struct slim_stage *stage,
+                                           const char *name);
+const struct slim_param *slim_param_find(const struct slim_stage *stage,
+                                         const char *name);
+
+/* Fields of op->args by parameter, for printers that know no stage. Writes the
+ * value as a recipe would, e.g. "8", "2e-4", "yes", "pca". False: not given. */
+struct slim_text;
+bool slim_param_print(struct slim_text *out, const struct slim_param *param,
+                      const void *args);
+/* Parses a default or IR text into the field; false if it does not fit. */
+bool slim_param_parse(void *args, const struct slim_param *param,
+                      const char *text, struct slim_arena *arena);
+bool slim_param_applies(const struct slim_param *param, const char *method);
+
+/* ---- data samples, shared by compiler and runtime ---- */
+
+enum slim_pick { SLIM_PICK_RANDOM, SLIM_PICK_FIRST };
+
+/* args of the hidden stage `sample`, which gives TOKENS. */
+struct slim_sample {
+    const char *set;   /* "wikitext2", or the quoted file name */
+    const char *split; /* "test", or NULL: the set's default */
+    bool file;         /* set is a file name */
+    long n;            /* windows or records; 0: all there are */
+    long len;          /* tokens a window, longest record */
+    int pick;          /* enum slim_pick */
+    long seed;
+};
+
+/* The args of the op that gives this op its tokens; NULL if it has none. */
+const struct slim_sample *slim_op_sample(const struct slim_op *op);
+
+#endif

@@ -1,0 +1,212 @@
+/* model.h - weights in memory or on disk, and passes over them */
+#ifndef SLIM_MODEL_H
+#define SLIM_MODEL_H
+
+#include "base/diag.h"
+#include "compiler/ir/arch.h"
+#include "runtime/kernel/kernel.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A model is a shape and, for each tensor of its arch, where its numbers are:
+ * a selection (kept rows and columns) of a tensor on disk, or a buffer of f32.
+ * Pruning makes selections; rotation and training make buffers. Buffers are
+ * shared between models by reference count and never written once shared.
+ */
+struct slim_buffer {
+    float *data;
+    size_t count;
+    long references;
+};
+SLIM_NODISCARD struct slim_buffer *slim_buffer_new(size_t count); /* NULL: no
+                                                                     memory */
+void slim_buffer_release(struct slim_buffer *buffer);
+
+struct slim_weight {
+    const struct slim_disk_tensor *disk; /* NULL: not on disk */
+    uint32_t *kept[2];  /* kept indices of each dimension; NULL: all */
+    size_t size[2];     /* rows, cols as they are now; vectors: cols 1 */
+    struct slim_buffer *buffer; /* NULL: on disk */
+};
+
+struct slim_model {
+    const struct slim_model_info *info;
+    const struct slim_shape *shape;
+    struct slim_weight *weights; /* by tensor->index; shortcuts are tensors of
+                                    their add nodes and absent until made */
+    struct slim_maps *maps;      /* mapped shards, shared */
+};
+
+SLIM_NODISCARD enum slim_status
+slim_model_load(struct slim_model **out, const struct slim_model_info *info,
+                struct slim_diag *diag);
+/* A second model that shares everything with the first. */
+struct slim_model *slim_model_copy(const struct slim_model *model);
+void slim_model_free(struct slim_model *model);
+
+/*
+ * The tensor as f32 [rows, cols] in [out, in] order, into `out` (of
+ * slim_tensor_size(..,0) * size(..,1) floats). Reports NaN and infinities
+ * (F code, tensor and place) when a tensor is first read from disk.
+ */
+SLIM_NODISCARD enum slim_status
+slim_model_read(float *out, struct slim_model *model,
+                const struct slim_tensor *tensor, struct slim_diag *diag);
+
+/* Gives a tensor new numbers; takes the buffer over. */
+void slim_model_set(struct slim_model *model, const struct slim_tensor *tensor,
+                    struct slim_buffer *buffer, size_t rows, size_t cols);
+
+/* Keeps only the given units of an axis instance everywhere: composes with
+ * earlier selections; buffers are cut. layer SLIM_NO_LAYER: the stream at all
+ * sites. The model's shape must be set by the caller afterwards. */
+SLIM_NODISCARD enum slim_status
+slim_model_keep(struct slim_model *model, const struct slim_group *group,
+                const uint32_t *kept, size_t count, struct slim_diag *diag);
+
+/* ---- passes ---- */
+
+/*
+ * One layer (or the part before, or after, all layers) with its weights in f32.
+ * `nodes` first..last-1 of arch->nodes. Reused from layer to layer.
+ */
+struct slim_layer;
+struct slim_layer *slim_layer_new(void);
+void slim_layer_free(struct slim_layer *layer);
+
+/* index: 0..layers-1; -1: embedding part; layers: final norm and head. */
+SLIM_NODISCARD enum slim_status
+slim_layer_load(struct slim_layer *layer, struct slim_model *model, long index,
+                struct slim_diag *diag);
+/* The f32 weight in the loaded layer: may be written (training, rotation)
+ * until the next load. NULL if the tensor is not in this layer. */
+float *slim_layer_weight(struct slim_layer *layer,
+                         const struct slim_tensor *tensor);
+
+/* What a caller may see while a layer runs: the input rows of a node. */
+struct slim_hooks {
+    void *context;
+    /* before node runs: x[tokens,width] is register inputs[0] */
+    void (*input)(void *context, const struct slim_node *node, const float *x,
+                  size_t tokens, size_t width);
+    /* the activated hidden of an mlp, the heads' outputs of an attention:
+     * what the second linear of the block reads */
+    void (*hidden)(void *context, const struct slim_node *node, const float *x,
+                   size_t tokens, size_t width);
+};
+
+/* Adapters: added to a linear's output while it runs (train/lora.c). NULL
+ * where there is none. */
+struct slim_adapter {
+    size_t rank;
+    float scale;
+    float *a, *b;             /* a [rank, in], b [out, rank] */
+    float *da, *db;           /* gradients, added to by the backward */
+    float dropout;            /* on the input of a; 0 in evaluation */
+    uint64_t seed, place;     /* of the dropout mask for this call */
+};
+
+/* Activations that the backward of a layer needs; grows as needed. */
+struct slim_tape;
+struct slim_tape *slim_tape_new(void);
+void slim_tape_free(struct slim_tape *tape);
+
+/* Sequences laid end to end, without padding. */
+struct slim_batch {
+    const int32_t *ids;       /* [starts[sequences]] */
+    size_t sequences;
+    const size_t *starts;     /* [sequences + 1], starts[0] == 0 */
+};
+
+/*
+ * x [tokens, width in] -> y [tokens, width out]; y may be x where the widths
+ * agree. tape NULL: nothing is kept. hooks, adapters (by tensor->index) may be
+ * NULL. The embedding part reads batch->ids and ignores x; the head part runs
+ * the final norm only (logits are made by slim_head_* below).
+ */
+SLIM_NODISCARD enum slim_status
+slim_layer_forward(float *y, struct slim_layer *layer, const float *x,
+                   const struct slim_batch *batch, struct slim_tape *tape,
+                   const struct slim_hooks *hooks,
+                   struct slim_adapter *const *adapters,
+                   const struct slim_kernels *kernels, struct slim_diag *diag);
+
+/*
+ * dy [tokens, width out] -> dx. Weight gradients are added to grads[tensor
+ * index] where that is not NULL ([out, in] f32). dx NULL: not wanted.
+ */
+SLIM_NODISCARD enum slim_status
+slim_layer_backward(float *dx, struct slim_layer *layer, const float *dy,
+                    const float *x, const struct slim_batch *batch,
+                    struct slim_tape *tape, float *const *grads,
+                    struct slim_adapter *const *adapters,
+                    const struct slim_kernels *kernels,
+                    struct slim_diag *diag);
+
+/* Widths of the stream that a part reads and writes in the model's shape. */
+size_t slim_layer_width_in(const struct slim_layer *layer);
+size_t slim_layer_width_out(const struct slim_layer *layer);
+
+/* Head on x [rows, width] after the final norm (loaded: part `layers`). */
+SLIM_NODISCARD enum slim_status
+slim_head_logits(float *logits, struct slim_layer *layer, const float *x,
+                 size_t rows, const struct slim_kernels *kernels,
+                 struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status
+slim_head_loss(double *nll, struct slim_layer *layer, const float *x,
+               const int32_t *targets, size_t rows,
+               const struct slim_kernels *kernels, struct slim_diag *diag);
+/* grads by tensor index as in the backward; weight multiplies every row. */
+SLIM_NODISCARD enum slim_status
+slim_head_loss_grad(double *nll, float *dx, struct slim_layer *layer,
+                    const float *x, const int32_t *targets, float weight,
+                    size_t rows, float *const *grads,
+                    struct slim_adapter *const *adapters,
+                    const struct slim_kernels *kernels,
+                    struct slim_diag *diag);
+
+/* ---- whole-model passes built from the above (runtime/model/pass.c) ---- */
+
+/* Sum of the negative log likelihoods of tokens 2..len of each window, in
+ * nats, in double: nll[windows]. Layer by layer over as many windows at a time
+ * as fit `memory` bytes. tick(done, total) may be NULL. */
+SLIM_NODISCARD enum slim_status
+slim_model_nll(double *nll, struct slim_model *model, const int32_t *ids,
+               size_t windows, size_t length, size_t memory,
+               const struct slim_kernels *kernels,
+               void (*tick)(void *, double, double), void *context,
+               struct slim_diag *diag);
+
+/* logits [tokens, vocab] of one sequence, for tests and `slimc logits`. */
+SLIM_NODISCARD enum slim_status
+slim_model_logits(float *logits, struct slim_model *model, const int32_t *ids,
+                  size_t batch, size_t length,
+                  const struct slim_kernels *kernels, struct slim_diag *diag);
+
+/*
+ * Gradients of the mean next-token loss over all windows, one layer at a time
+ * from the last: `visit` is called for each layer when its gradients are
+ * complete; they are freed after it returns. grads by tensor->index. Layer
+ * inputs are kept, everything inside a layer is recomputed. per_sample: the
+ * loss of each window apart (visit then gets the window's number; all windows
+ * of a layer come before the next layer's): used for Fisher diagonals.
+ */
+struct slim_gradient_visit {
+    void *context;
+    enum slim_status (*visit)(void *context, long layer, size_t window,
+                              struct slim_layer *weights, float *const *grads,
+                              struct slim_diag *diag);
+    bool per_sample;
+};
+SLIM_NODISCARD enum slim_status
+slim_model_gradients(double *loss, struct slim_model *model, const int32_t *ids,
+                     size_t windows, size_t length,
+                     const struct slim_gradient_visit *visit,
+                     const struct slim_kernels *kernels,
+                     void (*tick)(void *, double, double), void *context,
+                     struct slim_diag *diag);
+
+#endif

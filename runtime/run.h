@@ -1,0 +1,73 @@
+/* run.h - the loop over operations, and what they share */
+#ifndef SLIM_RUN_H
+#define SLIM_RUN_H
+
+#include "base/progress.h"
+#include "compiler/ir/stage.h"
+#include "runtime/data/data.h"
+#include "runtime/model/model.h"
+
+/* A number that was measured, with everything that makes it comparable. */
+struct slim_metric {
+    const char *name;      /* "ppl", "params" */
+    const char *label;     /* as w2, or the name */
+    const char *protocol;  /* NULL for facts of the shape */
+    double value;
+    double base;           /* the same of the input model; NAN: not asked */
+    const struct slim_op *op;
+    struct slim_metric *next;
+};
+
+/* Importance of every unit of every group of a model. */
+struct slim_scores {
+    const struct slim_groups *groups; /* of the shape they were made on */
+    double **values;                  /* [groups->count][units] */
+};
+void slim_scores_free(struct slim_scores *scores);
+
+struct slim_rotation;  /* runtime/stage/rotate.h */
+
+/* What an operation gave, by op->id. */
+struct slim_result {
+    struct slim_model *model;
+    struct slim_groups *groups;
+    struct slim_scores *scores;
+    struct slim_rotation *rotation;
+    struct slim_tokens *tokens;
+    struct slim_text *report;  /* extra lines for the summary, or NULL */
+};
+
+struct slim_run {
+    struct slim_arena *arena;
+    struct slim_diag *diag;
+    const struct slim_program *program;
+    const struct slim_kernels *kernels;
+    const struct slim_model_info *input;
+    struct slim_data_world *world;
+    struct slim_tokenizer *tokenizer;
+    struct slim_progress progress;
+    struct slim_result *results;       /* [program->count] */
+    struct slim_metric *metrics;       /* in order of measuring */
+    const char *recipe_text;           /* embedded in what is saved */
+    bool force;                        /* overwrite existing outputs */
+    size_t memory;                     /* bytes a stage may take for
+                                          activations */
+    const char *detail;                /* the middle of the finished line:
+                                          set by a stage, e.g. "loss 1.94" */
+};
+
+/* Runs a program: first every sample is tokenized and every output checked
+ * (what can fail at second 0 must not fail at hour 8), then the operations in
+ * order, one line each. Returns at the first failure; nothing half written. */
+SLIM_NODISCARD enum slim_status slim_run_program(struct slim_run *run);
+
+/* The model that an operation reads. */
+struct slim_model *slim_run_model(struct slim_run *run,
+                                  const struct slim_op *op);
+/* The tokens that an operation reads, or NULL. */
+struct slim_tokens *slim_run_tokens(struct slim_run *run,
+                                    const struct slim_op *op);
+struct slim_result *slim_run_result(struct slim_run *run,
+                                    const struct slim_op *op);
+
+#endif
