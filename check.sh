@@ -1,0 +1,19 @@
+#!/bin/sh
+# check.sh - build slimc and run its tests; the last line counts them
+
+cd "$(dirname "$0")" || exit 1
+if ! tools/setup; then
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+find build -name '*.trs' -not -path '*-tree/*' -delete
+make -C build check
+status=$?
+# a test that does not compile leaves nothing to count
+found=$(find build -maxdepth 1 -name test-suite.log)
+if [ -z "$found" ]; then
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+tools/count-tests build/tests && exit $status
+exit 1

@@ -1,0 +1,4 @@
+# recipes: every one is run by the tests
+
+recipesdir = $(pkgdatadir)/recipes
+dist_recipes_DATA =

@@ -1,0 +1,74 @@
+# tests: a program or script a line. C programs are cmocka and speak TAP; a
+# .sh passes, fails or skips (77) as a whole; a .tap counts each check.
+
+check_LIBRARIES += %D%/libsupport.a
+
+%C%_libsupport_a_CPPFLAGS = $(AM_CPPFLAGS) \
+    -DSLIM_TEST_SOURCE='"$(abs_top_srcdir)"' \
+    -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
+%C%_libsupport_a_SOURCES = \
+    %D%/support.c \
+    %D%/support.h \
+    %D%/tolerance.h
+
+# Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
+slim_tests = \
+    %D%/unit/support
+
+# Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
+slim_scripts =
+
+# Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
+# check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
+slim_fuzzers =
+
+# Each prints its measurements; `make bench` runs them.
+slim_benches =
+
+# Data that tests read, by folder or file.
+EXTRA_DIST += %D%/tap-run
+
+EXTRA_PROGRAMS = $(slim_benches)
+check_PROGRAMS += $(slim_tests) $(slim_fuzzers)
+dist_check_SCRIPTS = $(slim_scripts)
+
+LDADD = %D%/libsupport.a $(slim_archives) $(CMOCKA_LIBS) $(slim_libs)
+
+if FUZZERS
+AM_LDFLAGS += $(SLIM_FUZZ_LDFLAGS)
+else
+%C%_libsupport_a_SOURCES += %D%/fuzz/plain_driver.c
+endif
+
+TESTS = $(slim_tests) $(slim_fuzzers) $(slim_scripts)
+TEST_EXTENSIONS = .sh .tap
+SLIM_TAP_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) \
+    $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(SLIM_TAP_DRIVER)
+LOG_COMPILER = $(SHELL) $(srcdir)/%D%/tap-run
+TAP_LOG_DRIVER = $(SLIM_TAP_DRIVER)
+TAP_LOG_COMPILER = $(SHELL) $(srcdir)/%D%/tap-run $(SHELL)
+SH_LOG_COMPILER = $(SHELL)
+
+# SLIMC_SHARE makes sure that what is tested is this tree's, not an older
+# slimc's that happens to be installed.
+AM_TESTS_ENVIRONMENT = \
+    CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; \
+    SLIMC_SHARE='$(abs_top_builddir)/share'; export SLIMC_SHARE; \
+    SLIMC='$(abs_top_builddir)/slimc$(EXEEXT)'; export SLIMC; \
+    srcdir='$(abs_top_srcdir)'; export srcdir; \
+    builddir='$(abs_top_builddir)'; export builddir; \
+    unset SLIMC_FAIL_WRITE SLIMC_DATA;
+
+# The four kinds of slim_share_directory, as links into the source tree.
+check-local-share:
+	$(AM_V_at)$(MKDIR_P) share && cd share && \
+	    for pair in families:compiler/families data:runtime/data/sets \
+	        recipes:recipes python:runtime/format/python; do \
+	        rm -f $${pair%%:*}; \
+	        $(LN_S) '$(abs_top_srcdir)'/$${pair#*:} $${pair%%:*}; \
+	    done
+.PHONY: check-local-share
+
+# Scripts run the program itself.
+check_DATA = slimc$(EXEEXT) check-local-share

@@ -1,0 +1,72 @@
+# tools: what developers run; each target prints what it found
+
+SLIM_C_FOLDERS = base lang compiler runtime cli
+SLIM_FIND_C = cd $(srcdir) && find $(SLIM_C_FOLDERS) -name '*.c' | sort
+SLIM_FIND_ALL = cd $(srcdir) && find $(SLIM_C_FOLDERS) tests -name '*.[ch]' | sort
+SLIM_HERE = $(abs_top_srcdir)
+FUZZ_SECONDS = 60
+
+# Makes and configures a second tree: the folder, then what configure takes.
+SLIM_SUBTREE = $(SHELL) $(SLIM_HERE)/tools/subtree
+
+check-asan:
+	$(SLIM_SUBTREE) $@-tree --enable-sanitizers CFLAGS='-O1 -g'
+	cd $@-tree && $(MAKE) $(AM_MAKEFLAGS) check
+
+fuzz:
+	$(SLIM_SUBTREE) $@-tree --enable-fuzzers CC=clang CFLAGS='-O1 -g'
+	cd $@-tree && $(MAKE) $(AM_MAKEFLAGS) fuzzers
+	cd $@-tree && for harness in $(slim_fuzzers); do \
+	    name=$${harness##*/}; \
+	    $(MKDIR_P) found/$$name; \
+	    seeds=$(SLIM_HERE)/tests/fuzz/corpus/$$name; \
+	    test -d $$seeds || seeds=; \
+	    echo "fuzz $$name for $(FUZZ_SECONDS) s"; \
+	    $$harness -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=found/ found/$$name $$seeds || exit 1; \
+	done
+
+fuzzers: $(slim_fuzzers)
+
+bench: $(slim_benches)
+	@for bench in $(slim_benches); do ./$$bench || exit 1; done
+
+coverage:
+	$(SLIM_SUBTREE) $@-tree --enable-coverage CFLAGS='-O0 -g'
+	cd $@-tree && $(MAKE) $(AM_MAKEFLAGS) check
+	gcovr --root $(SLIM_HERE) --object-directory $@-tree \
+	    $(SLIM_C_FOLDERS:%=--filter $(SLIM_HERE)/%/) $@-tree
+
+lint: lint-layers lint-cppcheck lint-tidy
+
+lint-layers:
+	@cd $(srcdir) && find $(SLIM_C_FOLDERS) -name '*.[chly]' \
+	    -exec $(AWK) -f tools/layers.awk {} +
+
+lint-cppcheck:
+	@cd $(srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \
+	    --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem -I. $(SLIM_C_FOLDERS)
+
+lint-tidy: $(BUILT_SOURCES)
+	@$(SLIM_FIND_C) | xargs -P 2 -n 4 sh -c 'exec clang-tidy --quiet "$$@" \
+	    -- -std=c11 -fopenmp $(DEFS) $(AM_CPPFLAGS) -I$(abs_top_srcdir) \
+	    -I$(abs_top_builddir) -DSLIM_PKGDATADIR="\"\"" \
+	    -DSLIM_SOURCE_DIR="\"\""' tidy
+
+format:
+	@$(SLIM_FIND_ALL) | xargs clang-format -i
+
+format-check:
+	@$(SLIM_FIND_ALL) | xargs clang-format --dry-run --Werror
+
+# Rewrites what the golden tests expect; look at the difference.
+golden-update: slimc$(EXEEXT) check-local-share
+	GOLDEN_UPDATE=1 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SLIM_GOLDEN_TESTS)'
+
+clean-local:
+	rm -rf check-asan-tree fuzz-tree coverage-tree share
+
+.PHONY: check-asan fuzz fuzzers bench coverage lint lint-layers \
+    lint-cppcheck lint-tidy format format-check golden-update

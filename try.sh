@@ -1,0 +1,7 @@
+#!/bin/sh
+# try.sh - build slimc, and make the shipped model smaller with it
+
+recipe=recipes/first.slim
+model=model
+
+cd "$(dirname "$0")" && tools/setup && build/slimc run "$recipe" "$model" "$@"
