@@ -33,7 +33,8 @@ struct slim_result {
     struct slim_groups *groups;
     struct slim_scores *scores;
     struct slim_rotation *rotation;
-    struct slim_tokens *tokens;
+    struct slim_tokens *tokens;   /* of a sample: windows .. */
+    struct slim_tokens *records;  /* .. and the same set as records */
     struct slim_text *report;  /* extra lines for the summary, or NULL */
 };
 
@@ -64,7 +65,8 @@ SLIM_NODISCARD enum slim_status slim_run_program(struct slim_run *run);
 /* The model that an operation reads. */
 struct slim_model *slim_run_model(struct slim_run *run,
                                   const struct slim_op *op);
-/* The tokens that an operation reads, or NULL. */
+/* The tokens that an operation reads (records where its stage says so), or
+ * NULL. */
 struct slim_tokens *slim_run_tokens(struct slim_run *run,
                                     const struct slim_op *op);
 struct slim_result *slim_run_result(struct slim_run *run,

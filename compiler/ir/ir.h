@@ -101,6 +101,9 @@ struct slim_op {
 
     /* filled by the resolve pass */
     const struct slim_shape *before, *after; /* model read, model given */
+    bool estimated;              /* after is a bound: the run decides counts
+                                    (global=yes); facts of the shape that
+                                    come later are then decided by run */
     const char *resolved;        /* "24/32 heads, 8960/11008 mlp" */
     void *plan;                  /* the stage's own, from its resolve() */
     const struct slim_op *fused; /* rotate: the slice that carries it out;

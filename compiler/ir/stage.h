@@ -64,6 +64,10 @@ struct slim_stage {
     unsigned implied;      /* needs that are inserted when absent: groups */
     bool keeps_function;
     bool data;             /* takes `on` (a method may still not) */
+    bool records;          /* reads records apart (training), not windows */
+    bool each;             /* `measure a, b`: one operation for each method, in
+                              order; `as` names the first that reads data, the
+                              others go by their own names */
     const struct slim_param *params;   /* name NULL ends the list */
     size_t args_size;
 
@@ -73,6 +77,10 @@ struct slim_stage {
      * shape in diag->arena, or op->before unchanged), op->resolved, op->plan
      * and op->cost. Reads no weights. NULL: the shape passes unchanged. */
     enum slim_status (*resolve)(struct slim_op *op, struct slim_diag *diag);
+    /* Everything that can fail before the first second of computing: data is
+     * tokenized, output directories are looked at. Called for all operations
+     * in order before the first run(). May be NULL. */
+    enum slim_status (*prepare)(struct slim_run *run, const struct slim_op *op);
     /* Does it. NULL: nothing to do at run time. */
     enum slim_status (*run)(struct slim_run *run, const struct slim_op *op);
 };
