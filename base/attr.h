@@ -3,8 +3,7 @@
 #define SLIM_ATTR_H
 
 #if defined(__GNUC__) || defined(__clang__)
-#define SLIM_PRINTF(format, first)                                             \
-    __attribute__((format(printf, format, first)))
+#define SLIM_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define SLIM_NODISCARD __attribute__((warn_unused_result))
 #else
 #define SLIM_PRINTF(format, first)

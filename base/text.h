@@ -22,7 +22,7 @@ void slim_text_printf(struct slim_text *text, const char *format, ...)
     SLIM_PRINTF(2, 3);
 void slim_text_free(struct slim_text *text);
 
-/* The shortest decimal that reads back as the same double: 0.1, 2e-4, 5.4e9.
+/* The shortest decimal that reads back as the same double: 0.1, 2e-4, 5.4e15.
  * Integers below 1e15 have no exponent. Returns text in the arena. */
 const char *slim_text_number(struct slim_arena *arena, double value);
 
@@ -41,6 +41,10 @@ const char *slim_text_seconds(struct slim_arena *arena, double seconds);
 /* Length of the longest valid UTF-8 prefix; == length means all of it. Over-
  * long forms, surrogates and values above U+10FFFF are invalid. */
 size_t slim_text_utf8_valid(const char *bytes, size_t length);
+
+/* Appends the bytes fit for a terminal: valid UTF-8, in which control bytes
+ * and what was not UTF-8 stand as \xNN. */
+void slim_text_visible(struct slim_text *text, const char *bytes, size_t count);
 
 /* The candidate nearest to `word` by edit distance, or NULL if none is near
  * enough to suggest (distance > max(1, length / 3)). NULL ends the list. */
