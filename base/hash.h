@@ -10,7 +10,7 @@ struct slim_digest {
 };
 
 struct slim_hasher {
-    /* crypto_generichash_state wants 64-byte alignment: base/hash.c aligns */
+    /* a crypto_generichash_state; a copy of a hasher is a hasher */
     unsigned char state[512];
 };
 

@@ -1,0 +1,12 @@
+/* file_error.h - what the system says, as an error; private to base */
+#ifndef SLIM_FILE_ERROR_H
+#define SLIM_FILE_ERROR_H
+
+#include "base/diag.h"
+
+/* "could not VERB file "PATH": REASON". A full disk is class O, all else I. */
+enum slim_status slim_file_failed(struct slim_diag *diag, struct slim_span at,
+                                  const char *verb, const char *path,
+                                  int reason);
+
+#endif

@@ -1,0 +1,151 @@
+/* writer.c - files that appear whole or not at all (file.h) */
+#include "base/file.h"
+
+#include "base/file_error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum slim_status slim_file_failed(struct slim_diag *diag, struct slim_span at,
+                                  const char *verb, const char *path,
+                                  int reason)
+{
+    bool full = reason == ENOSPC || reason == EDQUOT;
+
+    return slim_fail(diag, full ? "O001" : "I001", at,
+                     "could not %s \"%s\": %s", verb, path, strerror(reason));
+}
+
+/* Writes until the one that fails: 0 is never, 1 the next one. */
+static atomic_ulong writes_left;
+static atomic_bool writes_counted;
+
+void slim_file_fail_after(unsigned long n)
+{
+    atomic_store(&writes_left, n);
+    atomic_store(&writes_counted, true);
+}
+
+/* True if this write is the one that is to fail. */
+static bool fails_now(void)
+{
+    if (!atomic_exchange(&writes_counted, true)) {
+        const char *given = getenv("SLIMC_FAIL_WRITE");
+        atomic_store(&writes_left, given ? strtoul(given, NULL, 10) : 0);
+    }
+    unsigned long left = atomic_load(&writes_left);
+    while (left > 0 &&
+           !atomic_compare_exchange_weak(&writes_left, &left, left - 1))
+        continue;
+    if (left == 1)
+        errno = ENOSPC;
+    return left == 1;
+}
+
+/* Beside the file itself: a rename does not cross file systems. The name holds
+ * the process and a counter, so that two writers never share it. */
+static char *temporary_name(const char *path)
+{
+    static atomic_ulong counter;
+    char *name = NULL;
+
+    if (asprintf(&name, "%s.%ld-%lu.part", path, (long)getpid(),
+                 atomic_fetch_add(&counter, 1)) < 0)
+        abort();
+    return name;
+}
+
+enum slim_status slim_writer_open(struct slim_writer *out, const char *path,
+                                  struct slim_span at, struct slim_diag *diag)
+{
+    *out = (struct slim_writer){ .path = strdup(path),
+                                 .temporary = temporary_name(path) };
+    if (!out->path)
+        abort();
+    int file =
+        open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0) {
+        out->file = fdopen(file, "wb");
+        if (!out->file)
+            abort();
+        return SLIM_OK;
+    }
+    int reason = errno;
+    free(out->path);
+    free(out->temporary);
+    *out = (struct slim_writer){ 0 };
+    return slim_file_failed(diag, at, "create", path, reason);
+}
+
+enum slim_status slim_writer_put(struct slim_writer *writer, const void *bytes,
+                                 size_t count, struct slim_span at,
+                                 struct slim_diag *diag)
+{
+    if (count == 0)
+        return SLIM_OK;
+    if (fails_now() || fwrite(bytes, 1, count, writer->file) != count)
+        return slim_file_failed(diag, at, "write", writer->path, errno);
+    writer->written += count;
+    return SLIM_OK;
+}
+
+/* The new name is on the disk only once its directory is. Some file systems
+ * cannot sync a directory; then the rename itself has to do. */
+static bool sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name =
+        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+
+    if (!name)
+        abort();
+    int directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(name);
+    if (directory < 0)
+        return errno == EACCES;
+    bool synced = fsync(directory) == 0 || errno == EINVAL || errno == EROFS;
+    (void)close(directory);
+    return synced;
+}
+
+enum slim_status slim_writer_commit(struct slim_writer *writer,
+                                    struct slim_span at, struct slim_diag *diag)
+{
+    bool flushed = !fails_now() && fflush(writer->file) == 0 &&
+                   fsync(fileno(writer->file)) == 0;
+    int reason = errno;
+    bool closed = fclose(writer->file) == 0;
+
+    if (flushed && !closed)
+        reason = errno;
+    writer->file = NULL;
+    enum slim_status status = SLIM_OK;
+    if (!flushed || !closed) {
+        status = slim_file_failed(diag, at, "write", writer->path, reason);
+    } else if (rename(writer->temporary, writer->path) != 0) {
+        status = slim_file_failed(diag, at, "create", writer->path, errno);
+    } else {
+        free(writer->temporary);
+        writer->temporary = NULL;
+        if (!sync_directory(writer->path))
+            status = slim_file_failed(diag, at, "sync the directory of",
+                                      writer->path, errno);
+    }
+    slim_writer_abort(writer);
+    return status;
+}
+
+void slim_writer_abort(struct slim_writer *writer)
+{
+    if (writer->file)
+        (void)fclose(writer->file);
+    if (writer->temporary)
+        (void)unlink(writer->temporary);
+    free(writer->temporary);
+    free(writer->path);
+    *writer = (struct slim_writer){ 0 };
+}
