@@ -2,7 +2,11 @@
 
 noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
 
-%C%_ir_libir_a_SOURCES =
+%C%_ir_libir_a_SOURCES = \
+    %D%/ir/formula.c \
+    %D%/ir/param.c \
+    %D%/ir/stage.c \
+    %D%/ir/where.c
 
 %C%_libcompiler_a_SOURCES =
 

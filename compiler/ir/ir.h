@@ -31,45 +31,72 @@ enum slim_quantity_kind {
 
 struct slim_quantity {
     enum slim_quantity_kind kind;
-    bool to;           /* `to 3072 width` */
+    bool to; /* `to 3072 width` */
     double value;
     uint64_t left, right;
-    const char *unit;  /* "params", "groups", "width", ...; never NULL once
+    const char *unit; /* "params", "groups", "width", ...; never NULL once
                           names are resolved and kind is not NONE */
     struct slim_span span;
 };
 
 /* Where a stage acts. `layers` has arch->layers entries. */
 struct slim_where {
-    bool given;            /* an `in` clause was written */
+    bool given; /* an `in` clause was written */
     bool roles[SLIM_ROLE_COUNT];
-    bool width;            /* the stream: channel mode */
+    bool except_roles[SLIM_ROLE_COUNT];
+    bool width; /* the stream: channel mode */
     bool layers_given;
-    bool *layers;          /* NULL before the model is known */
+    bool *layers; /* NULL before the model is known */
     const struct slim_range_ir {
-        long first, last;  /* -1 is the last layer */
-    } *ranges;
+        long first, last; /* -1 is the last layer */
+    } * ranges;
     size_t range_count;
     const struct slim_range_ir *except;
     size_t except_count;
-    const char **globs;    /* over tensor names */
+    const char *const *globs; /* over tensor names */
     size_t glob_count;
+    const char *const *except_globs;
+    size_t except_glob_count;
     struct slim_span span;
 };
+
+/* No role named: all of them, that is, those the stage acts on. Roles that
+ * `except` names are left out. */
+bool slim_where_role(const struct slim_where *where, enum slim_role role);
+/* Whether the tensor's layer, role and name are in the scope. `layers` must be
+ * filled; a tensor outside the layers passes unless layers were written. */
+bool slim_where_tensor(const struct slim_where *where,
+                       const struct slim_tensor *tensor);
 
 /* A formula of `assert`. A leaf is a number or names a metric; metrics that
  * are facts of the shape (params, macs) are decided by check. */
 struct slim_formula {
-    char op;               /* as slim_expr.op; 0: leaf */
+    char op; /* as slim_expr.op; 0: leaf */
     struct slim_span span;
-    const char *text;      /* the leaf as written */
+    const char *text; /* the leaf as written */
     bool number;
     double value;
-    bool base;             /* base.NAME: of the input model */
-    const char *metric;    /* "params", "ppl" or the label of a measure */
+    bool base;          /* base.NAME: of the input model */
+    const char *metric; /* "params", "ppl" or the label of a measure */
     const struct slim_op *measure; /* where it comes from; NULL: of the shape */
     const struct slim_formula *left, *right;
 };
+
+/*
+ * The formula's value, 1 or 0 for a comparison. `leaf` answers for leaves that
+ * are no number; where it returns false the value is not known and so is the
+ * formula's: false.
+ */
+bool slim_formula_value(double *out, const struct slim_formula *formula,
+                        bool (*leaf)(void *context, double *value,
+                                     const struct slim_formula *leaf),
+                        void *context);
+/* '+' -> "+", 'l' -> "<=", ... */
+const char *slim_formula_sign(char op);
+struct slim_text;
+/* As the recipe writes it: "w2 <= 1.15 * base.w2". */
+void slim_formula_print(struct slim_text *out,
+                        const struct slim_formula *formula);
 
 struct slim_cost {
     double flops;
@@ -87,17 +114,17 @@ struct slim_input {
 struct slim_op {
     unsigned id;
     const struct slim_stage *stage;
-    const char *method;          /* NULL if the stage has none */
-    void *args;                  /* the stage's own struct, defaults filled */
+    const char *method; /* NULL if the stage has none */
+    void *args;         /* the stage's own struct, defaults filled */
     struct slim_quantity amount;
     struct slim_where where;
     struct slim_input inputs[SLIM_OP_INPUTS];
     size_t input_count;
-    const char *label;           /* as NAME, or NULL */
+    const char *label;                  /* as NAME, or NULL */
     const struct slim_formula *formula; /* assert */
-    struct slim_span span;       /* the statement */
-    const char *text;            /* canonical text, for people: "prune 20%.." */
-    bool implied;                /* not written: discover groups before score */
+    struct slim_span span;              /* the statement */
+    const char *text; /* canonical text, for people: "prune 20%.." */
+    bool implied;     /* not written: discover groups before score */
 
     /* filled by the resolve pass */
     const struct slim_shape *before, *after; /* model read, model given */
@@ -114,7 +141,7 @@ struct slim_op {
 
 struct slim_program {
     const struct slim_source *source;
-    const char *compute;         /* "f32" */
+    const char *compute; /* "f32" */
     bool compute_given;
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;
@@ -126,20 +153,19 @@ const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type);
 
 /* Text form, one operation a line, in README.md of this folder. Reading what
- * was printed gives the same program. */
-struct slim_text;
+ * was printed gives the same program. With a model, reading resolves anew and
+ * refuses a listing whose sizes are not the model's. */
 void slim_program_print(struct slim_text *out,
                         const struct slim_program *program);
-SLIM_NODISCARD enum slim_status
-slim_program_read(struct slim_program **out, const struct slim_source *text,
-                  const struct slim_stage *const *stages,
-                  const struct slim_model_info *model, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_program_read(
+    struct slim_program **out, const struct slim_source *text,
+    const struct slim_stage *const *stages, const struct slim_model_info *model,
+    struct slim_diag *diag);
 
 /* Every rule that a program must obey, one error for each that it breaks:
  * inputs come before uses and have the type that is asked for, no stale
  * value is read, shapes chain, arguments are in range. */
-SLIM_NODISCARD enum slim_status
-slim_program_verify(const struct slim_program *program,
-                    struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_program_verify(
+    const struct slim_program *program, struct slim_diag *diag);
 
 #endif

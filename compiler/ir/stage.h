@@ -5,6 +5,14 @@
 #include "compiler/ir/ir.h"
 
 /*
+ * Three rows mean something to the compiler. `input` (hidden) gives the model
+ * that was named on the command line; `sample` (hidden, args struct
+ * slim_sample) gives tokens; the first row that gives groups is what is
+ * inserted where a stage implies them. Two parameter names are filled by
+ * syntax: `path` by the quoted name after `save hf`, `warn` by `else warn`.
+ */
+
+/*
  * The parser, the checker, the formatter, `slimc ops`, the man page and
  * completion, the IR's text form and the executor all read the row; none of
  * them knows a verb by name. To add a verb: write runtime/stage/NAME.c with its
@@ -21,22 +29,27 @@ enum slim_param_kind {
 struct slim_param {
     const char *name;
     enum slim_param_kind kind;
-    size_t offset;          /* of the field in the stage's args struct */
-    const char *initial;    /* default as a recipe would write it; NULL: the
+    size_t offset;              /* of the field in the stage's args struct */
+    const char *initial;        /* default as a recipe would write it; NULL: the
                                field stays 0 / NULL ("not given") */
-    double min, max;        /* INT and REAL; both 0: unbounded */
+    double min, max;            /* INT and REAL; both 0: unbounded */
     const char *const *choices; /* NULL-terminated */
-    const char *methods;    /* "pca random": only for these; NULL: all */
-    bool sample;            /* an argument of the data sample (n, len, pick,
-                               seed): refused where `on` names a sample */
+    const char *methods;        /* "pca random": only for these; NULL: all */
+    bool sample;                /* an argument of the data sample (n, len, pick,
+                               seed): refused where `on` names a sample, and
+                               kept in the args of the hidden stage `sample`
+                               (parameter of that name), never in this stage's:
+                               offset is not used. Where it is absent the
+                               method's documented sample says it, then
+                               `initial`, then the row `sample` */
     const char *help;
 };
 
 struct slim_method {
-    const char *name;    /* "taylor"; NULL ends the list */
+    const char *name; /* "taylor"; NULL ends the list */
     const char *summary;
-    bool data;           /* reads calibration or training data */
-    const char *sample;  /* documented default: "bookcorpus n=10 len=64" */
+    bool data;          /* reads calibration or training data */
+    const char *sample; /* documented default: "bookcorpus n=10 len=64" */
     const char *paper;
 };
 
@@ -53,22 +66,22 @@ struct slim_run;
 struct slim_stage {
     const char *name;
     const char *summary;
-    unsigned version;      /* raised when results change; enters cache keys */
-    bool hidden;           /* made by the compiler only: input, sample, groups */
+    unsigned version; /* raised when results change; enters cache keys */
+    bool hidden;      /* made by the compiler only: input, sample, groups */
     const struct slim_method *methods; /* NULL: takes no method */
     const char *method_default;        /* NULL: must be written */
     struct slim_amount_rule amount;
-    bool scope;            /* takes `in` ... `except` */
-    bool scope_width;      /* `in width` too */
+    bool scope;                         /* takes `in` ... `except` */
+    bool scope_width;                   /* `in width` too */
     unsigned needs, gives, invalidates; /* masks of slim_type */
-    unsigned implied;      /* needs that are inserted when absent: groups */
+    unsigned implied; /* needs that are inserted when absent: groups */
     bool keeps_function;
-    bool data;             /* takes `on` (a method may still not) */
-    bool records;          /* reads records apart (training), not windows */
-    bool each;             /* `measure a, b`: one operation for each method, in
+    bool data;    /* takes `on` (a method may still not) */
+    bool records; /* reads records apart (training), not windows */
+    bool each;    /* `measure a, b`: one operation for each method, in
                               order; `as` names the first that reads data, the
                               others go by their own names */
-    const struct slim_param *params;   /* name NULL ends the list */
+    const struct slim_param *params; /* name NULL ends the list */
     size_t args_size;
 
     /* What the arguments alone decide: combinations. May be NULL. */
@@ -105,6 +118,14 @@ bool slim_param_print(struct slim_text *out, const struct slim_param *param,
 bool slim_param_parse(void *args, const struct slim_param *param,
                       const char *text, struct slim_arena *arena);
 bool slim_param_applies(const struct slim_param *param, const char *method);
+/* Whether the field lies in min..max, or is one of the choices. A field that
+ * is 0 because it was not given does. */
+bool slim_param_in_range(const struct slim_param *param, const void *args);
+
+/* "x" with quotes and backslashes escaped, and back; NULL if it is no string.
+ * Text without quotes is taken as it is. */
+void slim_text_quote(struct slim_text *out, const char *text);
+char *slim_text_unquote(struct slim_arena *arena, const char *text);
 
 /* ---- data samples, shared by compiler and runtime ---- */
 

@@ -1,0 +1,87 @@
+/* stage.c - looking things up in the rows of stages */
+#include "compiler/ir/stage.h"
+
+#include <string.h>
+
+const char *slim_type_name(enum slim_type type)
+{
+    switch (type) {
+    case SLIM_TYPE_MODEL:
+        return "model";
+    case SLIM_TYPE_GROUPS:
+        return "groups";
+    case SLIM_TYPE_SCORES:
+        return "scores";
+    case SLIM_TYPE_ROTATION:
+        return "rotation";
+    case SLIM_TYPE_TOKENS:
+        return "tokens";
+    case SLIM_TYPE_METRIC:
+        return "metric";
+    }
+    return "nothing";
+}
+
+const struct slim_stage *slim_stage_find(const struct slim_stage *const *stages,
+                                         const char *name)
+{
+    for (; *stages; stages++)
+        if (strcmp((*stages)->name, name) == 0)
+            return *stages;
+    return NULL;
+}
+
+const struct slim_method *slim_method_find(const struct slim_stage *stage,
+                                           const char *name)
+{
+    const struct slim_method *method = stage->methods;
+
+    for (; method && method->name && name; method++)
+        if (strcmp(method->name, name) == 0)
+            return method;
+    return NULL;
+}
+
+const struct slim_param *slim_param_find(const struct slim_stage *stage,
+                                         const char *name)
+{
+    const struct slim_param *param = stage->params;
+
+    for (; param && param->name; param++)
+        if (strcmp(param->name, name) == 0)
+            return param;
+    return NULL;
+}
+
+bool slim_param_applies(const struct slim_param *param, const char *method)
+{
+    if (!param->methods)
+        return true;
+    if (!method)
+        return false;
+    size_t length = strlen(method);
+    for (const char *at = param->methods; *at;) {
+        size_t word = strcspn(at, " ");
+        if (word == length && memcmp(at, method, word) == 0)
+            return true;
+        at += word;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
+const struct slim_op *slim_op_input(const struct slim_op *op,
+                                    enum slim_type type)
+{
+    for (size_t i = 0; i < op->input_count; i++)
+        if (op->inputs[i].type == type)
+            return op->inputs[i].op;
+    return NULL;
+}
+
+const struct slim_sample *slim_op_sample(const struct slim_op *op)
+{
+    const struct slim_op *tokens = slim_op_input(op, SLIM_TYPE_TOKENS);
+
+    return tokens ? tokens->args : NULL;
+}
