@@ -4,7 +4,27 @@
 noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 
 %C%_libkernel_a_CFLAGS = $(AM_CFLAGS) -O3 $(OPENMP_CFLAGS)
-%C%_libkernel_a_SOURCES =
+%C%_libkernel_a_SOURCES = \
+    %D%/kernel/blas.c \
+    %D%/kernel/corename.c \
+    %D%/kernel/corename.h \
+    %D%/kernel/eigen.c \
+    %D%/kernel/kernel.h \
+    %D%/kernel/parallel.h \
+    %D%/kernel/ref.c \
+    %D%/kernel/ref.h \
+    %D%/kernel/ref_activation.c \
+    %D%/kernel/ref_attention.c \
+    %D%/kernel/ref_embed.c \
+    %D%/kernel/ref_gram.c \
+    %D%/kernel/ref_linear.c \
+    %D%/kernel/ref_loss.c \
+    %D%/kernel/ref_norm.c \
+    %D%/kernel/ref_rope.c \
+    %D%/kernel/ref_train.c \
+    %D%/kernel/scratch.c \
+    %D%/kernel/scratch.h \
+    %D%/kernel/threads.c
 
 %C%_libruntime_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 %C%_libruntime_a_SOURCES =
