@@ -43,6 +43,11 @@ struct slim_block {
     size_t slot_count;
     const struct slim_setting *settings;
     size_t setting_count;
+    const char *const *forms; /* sets of slots that make the block whole, as
+                                 "q k v o"; slots in no form are extras; NULL
+                                 ends the list */
+    const unsigned char *walk; /* slots in the order in which a group lists
+                                  them after its root (groups.c) */
     const char *help;
 };
 
