@@ -3,7 +3,11 @@
 noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
 
 %C%_ir_libir_a_SOURCES = \
+    %D%/ir/block.c \
+    %D%/ir/checkpoint.c \
+    %D%/ir/dtype.c \
     %D%/ir/formula.c \
+    %D%/ir/header.c \
     %D%/ir/param.c \
     %D%/ir/stage.c \
     %D%/ir/where.c

@@ -50,32 +50,45 @@ struct slim_dim {
     size_t part_count;
 };
 
+/* When a tensor is part of a shape. */
+enum slim_presence {
+    SLIM_PRESENT_ALWAYS,
+    SLIM_PRESENT_UNFOLDED,  /* weights of norms */
+    SLIM_PRESENT_FOLDED,    /* biases that folding makes */
+    SLIM_PRESENT_SHORTCUTS, /* the matrix of an add */
+};
+
 /* One tensor of the model: a slot of a block in a layer. Matrices are [out,
- * in] here whatever the file says (`transposed`: the file has [in, out]). */
+ * in] here whatever the file says (`transposed`: the file has [in, out]); a
+ * shortcut alone is [in, out], as it multiplies from the right. */
 struct slim_tensor {
-    size_t index;        /* its place in arch->tensors */
-    const char *name;    /* in the file: "model.layers.3.mlp.up_proj.weight" */
-    const char *slot;    /* "up" */
+    size_t index;     /* its place in arch->tensors */
+    const char *name; /* in the file: "model.layers.3.mlp.up_proj.weight" */
+    const char *slot; /* "up" */
     enum slim_role role;
-    size_t layer;        /* or SLIM_NO_LAYER */
-    size_t dims_count;   /* 1 or 2 */
+    size_t layer;      /* or SLIM_NO_LAYER */
+    size_t dims_count; /* 1 or 2 */
     const struct slim_dim *dims[2];
-    size_t sites[2];     /* stream site of a stream dimension, SLIM_NO_SITE */
+    size_t sites[2]; /* stream site of a stream dimension, SLIM_NO_SITE */
     bool transposed;
-    bool linear;         /* weight of a linear map (LoRA and scores apply) */
-    const struct slim_tensor *tied_to; /* shares storage with (head: embed) */
-    const struct slim_disk_tensor *disk; /* NULL: computed by a stage */
+    bool linear; /* matrix of a linear map, the head's too */
+    bool bias;   /* cut along with its matrix, never scored */
+    enum slim_presence presence;
+    const struct slim_tensor *tied_to;   /* shares storage with (head: embed) */
+    const struct slim_disk_tensor *disk; /* NULL: computed by a stage; a tied
+                                            head has that of the embedding */
     const struct slim_node *node;
 };
 
 struct slim_node {
     enum slim_block_kind kind;
-    const char *name;    /* "attention", or the family's own: "mlp" */
+    const char *name; /* "attention", or the family's own: "mlp" */
     size_t layer;
-    size_t inputs[2];    /* registers; register 0 is the stream */
+    size_t inputs[2]; /* registers; register 0 is the stream */
     size_t output;
-    size_t site_in;      /* stream site that is read (norm, add, head) */
-    size_t site_out;     /* stream site that is written (embedding, add) */
+    size_t site_in;  /* stream site that its columns read */
+    size_t site_out; /* stream site that its rows belong to: of attention
+                            and mlp, the site of the add that takes them */
     struct slim_tensor *slots[SLIM_SLOTS]; /* by slot number; NULL if absent */
     double settings[SLIM_SETTINGS];        /* by setting number */
 };
@@ -86,17 +99,17 @@ struct slim_node {
  * (or embedding), so between two adds every reader sees one site.
  */
 struct slim_arch {
-    const char *family;     /* "llama" */
-    const char *file;       /* the YAML it came from */
+    const char *family; /* "llama" */
+    const char *file;   /* the YAML it came from */
     size_t layers;
     struct slim_axis *axes;
     size_t axis_count;
-    size_t stream;          /* index of the stream's axis */
+    size_t stream;               /* index of the stream's axis */
     struct slim_tensor *tensors; /* all of the model, in order of nodes */
     size_t tensor_count;
     struct slim_node *nodes; /* embedding.., layers.., final norm, head */
     size_t node_count;
-    size_t *layer_first;    /* [layers + 1]: nodes of layer l are
+    size_t *layer_first; /* [layers + 1]: nodes of layer l are
                                layer_first[l] .. layer_first[l + 1] - 1; the
                                embedding is before, norm and head after */
     size_t site_count;
@@ -106,18 +119,20 @@ struct slim_arch {
     long bos, eos;          /* ids from config.json, -1: none */
     const char *model_type; /* of the checkpoint's config.json */
     /* how to write it: see the family's `save` section */
-    const char *save_type, *save_class;    /* model_type and architectures */
-    const char *decoupled_type, *decoupled_class; /* where hidden % heads != 0 */
+    const char *save_type, *save_class; /* model_type and architectures */
+    const char *decoupled_type,
+        *decoupled_class;       /* where hidden % heads != 0 */
     const char *shortcut_names; /* "{prefix}{node}_shortcut_Q" style pattern */
-    const struct slim_yaml *description;   /* the whole family file */
+    const struct slim_yaml *description; /* the whole family file */
+    const struct slim_config *config;    /* its values, for saving (family.h) */
 };
 
 /* The sizes of a model that may have been made smaller. */
 struct slim_shape {
     const struct slim_arch *arch;
-    size_t *sizes; /* [layers * axis_count]: per-layer axes; global ones equal
+    size_t *sizes;  /* [layers * axis_count]: per-layer axes; global ones equal
                       in every row; the stream's column is unused */
-    size_t *sites; /* [site_count]: width of the stream at each site */
+    size_t *sites;  /* [site_count]: width of the stream at each site */
     bool shortcuts; /* every add has a matrix [site_in, site_out] */
     bool folded;    /* norm weights folded into the linears: none stored */
     bool untied;    /* the head has its own weights though arch->tied */
@@ -169,10 +184,21 @@ bool slim_tensor_part(size_t *start, size_t *stride, size_t *length,
                       const struct slim_tensor *tensor, size_t d,
                       const char *label, size_t outer_axis);
 
+/* Key/value heads, query heads to each, and channels of a head of an attention
+ * node, by the columns of its output: [kv.rep.dim] or [kv.dim]. `axis` is that
+ * of the key/value heads. */
+struct slim_heads {
+    size_t kv, rep, dim;
+    size_t axis;
+};
+struct slim_heads slim_node_heads(const struct slim_shape *shape,
+                                  const struct slim_node *node);
+
 /* ---- groups: what must leave together ---- */
 
-/* One dimension of one tensor that carries the group's axis. `output`: these
- * are rows (the tensor produces the axis), else columns (it consumes it). */
+/* One dimension of one tensor that carries the group's axis. `output`: the
+ * tensor produces the axis (rows; of an embedding, columns), else it consumes
+ * it. Norms do both and count as producers. Biases have tensor->bias set. */
 struct slim_member {
     const struct slim_tensor *tensor;
     size_t dim;
@@ -201,7 +227,9 @@ struct slim_groups {
  * forms a group if it has producers and consumers inside the model (in- and
  * out-degree both above zero: ids and logits are the world outside) and is not
  * fixed. Members start with the smallest producer (k under GQA, q under MHA,
- * gate), as the reference's roots do: reference/llm-pruner.md 1.3 and 1.5.
+ * gate, the final norm), as the reference's roots do: reference/llm-pruner.md
+ * 1.3 and 1.5. What a shape does not store (folded norms, a tied head, whose
+ * numbers are the embedding's) is no member.
  */
 struct slim_groups *slim_discover(const struct slim_shape *shape,
                                   struct slim_arena *arena);
@@ -209,12 +237,12 @@ struct slim_groups *slim_discover(const struct slim_shape *shape,
 /* ---- opening ---- */
 
 struct slim_model_info {
-    const char *path;               /* as given */
-    const char *name;               /* last part of it, for people */
+    const char *path; /* as given */
+    const char *name; /* last part of it, for people */
     struct slim_checkpoint *checkpoint;
     struct slim_arch *arch;
-    struct slim_shape *shape;       /* as stored: dense, or slimc's own */
-    const char *config_text;        /* config.json as it lies */
+    struct slim_shape *shape; /* as stored: dense, or slimc's own */
+    const char *config_text;  /* config.json as it lies */
 };
 
 /*
@@ -225,10 +253,29 @@ struct slim_model_info {
  * read. A model that slimc wrote itself is recognised by the "slimc" object of
  * its config.json, which holds the shape. `families`: directory of YAML files.
  */
-SLIM_NODISCARD enum slim_status
-slim_model_open(struct slim_model_info **out, const char *path,
-                const char *families, struct slim_span at,
-                struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_open(struct slim_model_info **out,
+                                                const char *path,
+                                                const char *families,
+                                                struct slim_span at,
+                                                struct slim_diag *diag);
+
+/* "slimc" of a config.json: what slim_model_open needs to find the shape again.
+ * The caller owns it (json_decref). */
+struct json_t;
+struct json_t *slim_shape_to_json(const struct slim_shape *shape);
+
+/*
+ * The stock class that can hold a shape: every layer alike, no shortcuts, every
+ * site of one width. `decoupled`: written as the family's second class, because
+ * the first wants a width that divides by the heads. False: remote code.
+ */
+bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape);
+
+/* Sets the keys that the family's `save` section names in a config.json object
+ * (sizes, tied, eps; for remote code those of layer 0). */
+SLIM_NODISCARD enum slim_status slim_shape_config(
+    struct json_t *config, const struct slim_shape *shape, bool decoupled,
+    struct slim_diag *diag);
 
 /* Loads one family file and reports everything wrong with it. */
 SLIM_NODISCARD enum slim_status slim_family_check(const char *path,

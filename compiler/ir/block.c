@@ -58,9 +58,9 @@ static const char *const attention_forms[] = { "q k v o", "qkv o", NULL };
 /* Root q gives q, o, v, k and root k gives k, o, v, q: the order in which a
  * walk over the graph of operations meets them. */
 static const unsigned char attention_walk[] = {
-    SLIM_ATTENTION_QKV,      SLIM_ATTENTION_O,      SLIM_ATTENTION_V,
-    SLIM_ATTENTION_K,        SLIM_ATTENTION_Q,      SLIM_ATTENTION_QKV_BIAS,
-    SLIM_ATTENTION_V_BIAS,   SLIM_ATTENTION_K_BIAS, SLIM_ATTENTION_Q_BIAS,
+    SLIM_ATTENTION_QKV,    SLIM_ATTENTION_O,      SLIM_ATTENTION_V,
+    SLIM_ATTENTION_K,      SLIM_ATTENTION_Q,      SLIM_ATTENTION_QKV_BIAS,
+    SLIM_ATTENTION_V_BIAS, SLIM_ATTENTION_K_BIAS, SLIM_ATTENTION_Q_BIAS,
     SLIM_ATTENTION_O_BIAS,
 };
 

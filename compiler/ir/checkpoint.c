@@ -61,8 +61,9 @@ static enum slim_status parse_header(struct opening *opening, int handle,
     struct slim_diag *diag = opening->diag;
     char *header = malloc(length + 1);
     if (header == NULL)
-        return slim_fail(diag, "O201", place, "no memory for a header of %zu "
-                                              "bytes",
+        return slim_fail(diag, "O201", place,
+                         "no memory for a header of %zu "
+                         "bytes",
                          length);
     enum slim_status status =
         read_bytes(handle, header, length, 8, place, diag);
@@ -288,8 +289,8 @@ static enum slim_status open_index(struct opening *opening, const char *path)
         status = slim_fail(diag, "F221", place,
                            "the index has no \"weight_map\" object");
     else
-        status = open_shards(opening, map,
-                             opening->checkpoint->directory, place);
+        status =
+            open_shards(opening, map, opening->checkpoint->directory, place);
     json_decref(root);
     return status;
 }
@@ -339,7 +340,8 @@ enum slim_status slim_checkpoint_open(struct slim_checkpoint **out,
         else if (text_ends(path, ".index.json"))
             status = open_index(&opening, path);
         else if (text_ends(path, ".safetensors"))
-            status = open_single(&opening, slim_arena_strdup(diag->arena, path));
+            status =
+                open_single(&opening, slim_arena_strdup(diag->arena, path));
         else
             status = slim_fail(diag, "I206", at,
                                "\"%s\" is neither a directory, a .safetensors "
@@ -351,8 +353,8 @@ enum slim_status slim_checkpoint_open(struct slim_checkpoint **out,
     return status;
 }
 
-const struct slim_disk_tensor *
-slim_checkpoint_find(const struct slim_checkpoint *checkpoint, const char *name)
+const struct slim_disk_tensor *slim_checkpoint_find(
+    const struct slim_checkpoint *checkpoint, const char *name)
 {
     size_t low = 0, high = checkpoint->tensor_count;
     while (low < high) {

@@ -231,8 +231,10 @@ static enum slim_status check_metadata(const json_t *metadata,
 
 static int by_offset(const void *a, const void *b)
 {
-    const struct slim_disk_tensor *x = *(const struct slim_disk_tensor *const *)a;
-    const struct slim_disk_tensor *y = *(const struct slim_disk_tensor *const *)b;
+    const struct slim_disk_tensor *x =
+        *(const struct slim_disk_tensor *const *)a;
+    const struct slim_disk_tensor *y =
+        *(const struct slim_disk_tensor *const *)b;
     if (x->offset != y->offset)
         return x->offset < y->offset ? -1 : 1;
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
