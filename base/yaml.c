@@ -16,17 +16,25 @@ struct reader {
     size_t characters, bytes;
 };
 
+static bool continues(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 /* The byte at which a character of the source begins. */
 static size_t byte_at(struct reader *reader, size_t character)
 {
     const struct slim_source *source = reader->source;
 
-    if (character < reader->characters)
-        reader->characters = reader->bytes = 0;
+    while (reader->characters > character && reader->bytes > 0) {
+        reader->bytes--;
+        if (!continues(source->text[reader->bytes]))
+            reader->characters--;
+    }
     while (reader->characters < character && reader->bytes < source->length) {
         reader->bytes++;
         while (reader->bytes < source->length &&
-               ((unsigned char)source->text[reader->bytes] & 0xc0) == 0x80)
+               continues(source->text[reader->bytes]))
             reader->bytes++;
         reader->characters++;
     }
