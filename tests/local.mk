@@ -13,6 +13,15 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/unit/base_arena \
+    %D%/unit/base_diag \
+    %D%/unit/base_file \
+    %D%/unit/base_hash \
+    %D%/unit/base_json \
+    %D%/unit/base_progress \
+    %D%/unit/base_random \
+    %D%/unit/base_text \
+    %D%/unit/base_yaml \
     %D%/unit/support
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
