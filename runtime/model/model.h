@@ -81,6 +81,10 @@ void slim_layer_free(struct slim_layer *layer);
 SLIM_NODISCARD enum slim_status
 slim_layer_load(struct slim_layer *layer, struct slim_model *model, long index,
                 struct slim_diag *diag);
+/* Restricts the following passes to nodes first..last-1 of arch->nodes, all of
+ * the loaded part, at whose edges the stream alone is alive (a part of a layer
+ * that ends with a residual add). The next load lifts it. */
+void slim_layer_limit(struct slim_layer *layer, size_t first, size_t last);
 /* The f32 weight in the loaded layer: may be written (training, rotation)
  * until the next load. NULL if the tensor is not in this layer. */
 float *slim_layer_weight(struct slim_layer *layer,
