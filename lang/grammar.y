@@ -1,0 +1,379 @@
+/* grammar.y - words to a tree; builds it and recovers from errors, no more */
+
+%require "3.8"
+%expect 0
+%define api.pure full
+%define api.prefix {slim_yy}
+%define api.value.union.name slim_token
+%define api.location.type {struct slim_span}
+%define parse.lac full
+%define parse.error custom
+%locations
+%param {struct slim_parser *parser}
+
+%code requires {
+#include "lang/parser.h"
+}
+
+%code {
+#define YYLLOC_DEFAULT(span, rhs, count)                                       \
+    do {                                                                       \
+        if (count) {                                                           \
+            (span) = slim_span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, count));   \
+        } else {                                                               \
+            (span) = YYRHSLOC(rhs, 0);                                         \
+            (span).begin = (span).end;                                         \
+        }                                                                      \
+    } while (0)
+
+static int slim_yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
+                      struct slim_parser *parser);
+static void slim_yyerror(const SLIM_YYLTYPE *where,
+                         struct slim_parser *parser, const char *reason);
+}
+
+%union {
+    struct slim_value *value;
+    struct slim_amount *amount;
+    struct slim_range *range;
+    struct slim_scope *scope;
+    struct slim_arg *arg;
+    struct slim_expr *expr;
+    struct slim_stmt *stmt;
+    char op;
+}
+
+%token OPEN_RECIPE OPEN_VALUE
+%token END "end of statement"
+/* A comma before what may be the next statement. */
+%token COMMA_WORD
+%token <value> NUMBER PERCENT RATIO STRING VAR NAME LIBRARY_NAME
+/* A name that `=` follows. */
+%token <value> ARG
+/* First words of statements; elsewhere they are names like any other. */
+%token <value> SLIM INCLUDE LET DATA COMPUTE MEASURE ASSERT SAVE
+/* Words inside statements; first in a statement they are names. */
+%token <value> ON IN EXCEPT AS OF TO LAYERS ELSE WARN
+%token LESS_EQUAL GREATER_EQUAL EQUAL NOT_EQUAL DOTS
+
+%type <value> literal quantity value name word metrics source method integer
+%type <amount> amount
+%type <range> range ranges
+%type <scope> scope scope_item
+%type <arg> arg
+%type <expr> assertion sum term atom
+%type <stmt> item stage save_item data_item
+%type <op> comparison
+
+/* `measure a, b`: the comma goes on with the list. */
+%precedence METRICS
+%precedence COMMA_WORD
+
+%%
+
+start
+    : OPEN_RECIPE recipe
+    | OPEN_VALUE value END      { parser->value = $value; }
+    ;
+
+/* After an error, resume at the next separator. */
+recipe
+    : %empty
+    | recipe END
+    | recipe item END           { slim_stmt_close(parser, $item); }
+    | recipe item COMMA_WORD    {
+        slim_stmt_close(parser, $item);
+        slim_parser_comma(parser, @COMMA_WORD);
+    }
+    | recipe error END          {
+        slim_parser_unread(parser);
+        yyerrok;
+    }
+    ;
+
+item
+    : SLIM integer              {
+        $$ = slim_stmt_version(parser, @$, $SLIM, $integer);
+    }
+    | INCLUDE STRING            {
+        $$ = slim_stmt_new(parser, SLIM_STMT_INCLUDE, @$, $INCLUDE);
+        $$->value = $STRING;
+    }
+    | INCLUDE LIBRARY_NAME      {
+        $$ = slim_stmt_new(parser, SLIM_STMT_INCLUDE, @$, $INCLUDE);
+        $$->value = $LIBRARY_NAME;
+        $$->library = true;
+    }
+    | LET ARG '=' value         {
+        $$ = slim_stmt_new(parser, SLIM_STMT_LET, @$, $LET);
+        $$->name = $ARG;
+        $$->value = $value;
+    }
+    | COMPUTE name              {
+        $$ = slim_stmt_new(parser, SLIM_STMT_COMPUTE, @$, $COMPUTE);
+        $$->value = $name;
+    }
+    | ASSERT assertion          {
+        $$ = slim_stmt_new(parser, SLIM_STMT_ASSERT, @$, $ASSERT);
+        $$->expr = $assertion;
+    }
+    | ASSERT assertion ELSE WARN {
+        $$ = slim_stmt_new(parser, SLIM_STMT_ASSERT, @$, $ASSERT);
+        $$->expr = $assertion;
+        $$->warn = true;
+    }
+    | data_item
+    | save_item
+    | stage
+    | stage AS name             {
+        $$ = $stage;
+        $$->label = $name;
+        $$->span = @$;
+    }
+    ;
+
+data_item
+    : DATA ARG '=' source       {
+        $$ = slim_stmt_new(parser, SLIM_STMT_DATA, @$, $DATA);
+        $$->name = $ARG;
+        $$->value = $source;
+    }
+    | data_item[item] arg       {
+        $$ = $item;
+        $$->span = @$;
+        slim_stmt_arg($$, $arg);
+    }
+    ;
+
+save_item
+    : SAVE name                 {
+        $$ = slim_stmt_new(parser, SLIM_STMT_SAVE, @$, $SAVE);
+        $$->value = $name;
+    }
+    | SAVE name STRING          {
+        $$ = slim_stmt_new(parser, SLIM_STMT_SAVE, @$, $SAVE);
+        $$->value = $name;
+        $$->path = $STRING;
+    }
+    | save_item[item] arg       {
+        $$ = $item;
+        $$->span = @$;
+        slim_stmt_arg($$, $arg);
+    }
+    ;
+
+/* A lone `$x` after the verb stands in the method's place, whatever its value
+ * turns out to be; the compiler moves it. */
+stage
+    : NAME[verb]                {
+        $$ = slim_stmt_stage(parser, @$, $verb, NULL, NULL);
+    }
+    | NAME[verb] method         {
+        $$ = slim_stmt_stage(parser, @$, $verb, $method, NULL);
+    }
+    | NAME[verb] amount         {
+        $$ = slim_stmt_stage(parser, @$, $verb, NULL, $amount);
+    }
+    | NAME[verb] method amount  {
+        $$ = slim_stmt_stage(parser, @$, $verb, $method, $amount);
+    }
+    | NAME[verb] method VAR     {
+        $$ = slim_stmt_stage(parser, @$, $verb, $method,
+                             slim_amount_new(parser, @VAR, false, $VAR, NULL));
+    }
+    | MEASURE metrics %prec METRICS {
+        $$ = slim_stmt_new(parser, SLIM_STMT_MEASURE, @$, $MEASURE);
+        $$->words = $metrics;
+    }
+    | stage[item] ON source     {
+        $$ = $item;
+        slim_stmt_on(parser, $$, @ON, $source);
+        $$->span = @$;
+    }
+    | stage[item] IN scope      {
+        $$ = $item;
+        slim_stmt_in(parser, $$, slim_span_join(@IN, @scope), $scope, NULL);
+        $$->span = @$;
+    }
+    | stage[item] IN scope EXCEPT scope[except] {
+        $$ = $item;
+        slim_stmt_in(parser, $$, slim_span_join(@IN, @except), $scope,
+                     $[except]);
+        $$->span = @$;
+    }
+    | stage[item] arg           {
+        $$ = $item;
+        slim_stmt_arg($$, $arg);
+        $$->span = @$;
+    }
+    ;
+
+method
+    : NAME
+    | LAYERS
+    | VAR
+    ;
+
+metrics
+    : name
+    | metrics[before] comma name { $$ = slim_value_chain($before, $name); }
+    ;
+
+comma
+    : ','
+    | COMMA_WORD
+    ;
+
+amount
+    : quantity[of] OF name    {
+        $$ = slim_amount_new(parser, @$, false, $[of], $name);
+    }
+    | literal                   {
+        $$ = slim_amount_new(parser, @$, false, $literal, NULL);
+    }
+    | TO quantity               {
+        $$ = slim_amount_new(parser, @$, true, $quantity, NULL);
+    }
+    | TO quantity NAME          {
+        $$ = slim_amount_new(parser, @$, true, $quantity, $NAME);
+    }
+    | TO quantity LAYERS        {
+        $$ = slim_amount_new(parser, @$, true, $quantity, $LAYERS);
+    }
+    ;
+
+quantity
+    : literal
+    | VAR
+    ;
+
+literal
+    : NUMBER
+    | PERCENT
+    | RATIO
+    | '-' NUMBER                { $$ = slim_literal_negate(parser, @$, $2); }
+    | '-' PERCENT               { $$ = slim_literal_negate(parser, @$, $2); }
+    ;
+
+scope
+    : scope_item
+    | scope[before] scope_item  {
+        $$ = $scope_item;
+        $$->next = $before;
+    }
+    ;
+
+scope_item
+    : NAME                      {
+        $$ = slim_scope_new(parser, @$, $NAME, NULL);
+    }
+    | STRING                    {
+        $$ = slim_scope_new(parser, @$, $STRING, NULL);
+    }
+    | LAYERS ranges             {
+        $$ = slim_scope_new(parser, @$, NULL, $ranges);
+    }
+    ;
+
+ranges
+    : range
+    | ranges[before] ',' range  {
+        $$ = $range;
+        $$->next = $before;
+    }
+    ;
+
+range
+    : integer                   {
+        $$ = slim_range_new(parser, @$, $integer, $integer);
+    }
+    | integer[first] DOTS integer[last] {
+        $$ = slim_range_new(parser, @$, $first, $last);
+    }
+    ;
+
+integer
+    : NUMBER
+    | '-' NUMBER                { $$ = slim_literal_negate(parser, @$, $2); }
+    ;
+
+source
+    : name
+    | STRING
+    | VAR
+    ;
+
+arg
+    : ARG '=' value             {
+        $$ = slim_arg_new(parser, @$, $ARG, $value);
+    }
+    ;
+
+value
+    : literal
+    | STRING
+    | VAR
+    | word
+    ;
+
+name
+    : NAME | EXCEPT | OF | TO | LAYERS | ELSE | WARN
+    ;
+
+word
+    : name | ON | IN | AS
+    ;
+
+assertion
+    : sum[left] comparison sum[right] {
+        $$ = slim_expr_binary(parser, @$, $comparison, $left, $right);
+    }
+    ;
+
+comparison
+    : '<'                       { $$ = '<'; }
+    | '>'                       { $$ = '>'; }
+    | LESS_EQUAL                { $$ = 'l'; }
+    | GREATER_EQUAL             { $$ = 'g'; }
+    | EQUAL                     { $$ = '='; }
+    | NOT_EQUAL                 { $$ = '!'; }
+    ;
+
+sum
+    : term
+    | sum[left] '+' term[right] {
+        $$ = slim_expr_binary(parser, @$, '+', $left, $right);
+    }
+    | sum[left] '-' term[right] {
+        $$ = slim_expr_binary(parser, @$, '-', $left, $right);
+    }
+    ;
+
+term
+    : atom
+    | term[left] '*' atom[right] {
+        $$ = slim_expr_binary(parser, @$, '*', $left, $right);
+    }
+    | term[left] '/' atom[right] {
+        $$ = slim_expr_binary(parser, @$, '/', $left, $right);
+    }
+    ;
+
+atom
+    : NUMBER                    { $$ = slim_expr_leaf(parser, $1); }
+    | PERCENT                   { $$ = slim_expr_leaf(parser, $1); }
+    | '-' NUMBER                {
+        $$ = slim_expr_leaf(parser, slim_literal_negate(parser, @$, $2));
+    }
+    | NAME                      { $$ = slim_expr_leaf(parser, $1); }
+    | VAR                       { $$ = slim_expr_leaf(parser, $1); }
+    | '(' sum ')'               { $$ = $sum; }
+    ;
+
+%%
+
+static int slim_yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
+                      struct slim_parser *parser)
+{
+    return slim_token_next(value, where, parser);
+}

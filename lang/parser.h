@@ -1,0 +1,121 @@
+/* parser.h - what the files of lang/ share while they read one recipe */
+#ifndef SLIM_PARSER_H
+#define SLIM_PARSER_H
+
+#include "base/diag.h"
+#include "lang/ast.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A comment, or a blank line where begin == end, kept for the formatter. */
+struct slim_trivia {
+    size_t begin, end;
+    struct slim_trivia *next;
+};
+
+/* The state of one parse. Flex, Bison and the C around them all see it. */
+struct slim_parser {
+    struct slim_diag *diag;
+    struct slim_arena *arena;
+    const struct slim_source *source;
+    void *scanner; /* flex's own state */
+    size_t at;     /* offset of the first byte not yet scanned */
+
+    int opening;     /* first token to hand out: recipe or value */
+    bool fresh;      /* the next word is the first of its statement */
+    bool comparing;  /* in an assert: `=` does not make an argument */
+    bool blank;      /* nothing but spaces on this line so far */
+    int last;        /* the token handed out last */
+    size_t depth;    /* open parentheses */
+    size_t operands; /* operators of the present expression */
+    struct slim_value *word; /* first word of the present statement */
+
+    struct slim_trivia *trivia, *trivia_last;
+    struct slim_stmt *first, *last_stmt;
+    size_t count;
+    struct slim_value *unread; /* see struct slim_recipe */
+    struct slim_value *value;  /* what slim_parse_value asked for */
+};
+
+/* The two forms of text. Both return false after recording an error; the
+ * value is usable then too, so that one mistake is one message. */
+struct slim_value *slim_literal_number(struct slim_parser *parser,
+                                       enum slim_value_kind kind,
+                                       struct slim_span span);
+struct slim_value *slim_literal_ratio(struct slim_parser *parser,
+                                      struct slim_span span);
+struct slim_value *slim_literal_string(struct slim_parser *parser,
+                                       struct slim_span span);
+/* `-` and a number. */
+struct slim_value *slim_literal_negate(struct slim_parser *parser,
+                                       struct slim_span span,
+                                       struct slim_value *value);
+
+/* A NAME, VAR or library, whose text is [skip, length - skip_end) of span. */
+struct slim_value *slim_word(struct slim_parser *parser,
+                             enum slim_value_kind kind, struct slim_span span,
+                             size_t skip, size_t skip_end);
+
+/* Constructors, called by the grammar only. Lists are built back to front and
+ * turned round by slim_stmt_close: a recipe of a million arguments takes a
+ * million steps. */
+struct slim_stmt *slim_stmt_new(struct slim_parser *parser,
+                                enum slim_stmt_kind kind,
+                                struct slim_span span,
+                                struct slim_value *verb);
+struct slim_stmt *slim_stmt_stage(struct slim_parser *parser,
+                                  struct slim_span span,
+                                  struct slim_value *verb,
+                                  struct slim_value *method,
+                                  struct slim_amount *amount);
+struct slim_stmt *slim_stmt_version(struct slim_parser *parser,
+                                    struct slim_span span,
+                                    struct slim_value *verb,
+                                    struct slim_value *value);
+void slim_stmt_on(struct slim_parser *parser, struct slim_stmt *stmt,
+                  struct slim_span span, struct slim_value *source);
+void slim_stmt_in(struct slim_parser *parser, struct slim_stmt *stmt,
+                  struct slim_span span, struct slim_scope *scope,
+                  struct slim_scope *except);
+void slim_stmt_arg(struct slim_stmt *stmt, struct slim_arg *arg);
+/* Turns the lists of a finished statement round and appends it. */
+void slim_stmt_close(struct slim_parser *parser, struct slim_stmt *stmt);
+
+struct slim_arg *slim_arg_new(struct slim_parser *parser, struct slim_span span,
+                              struct slim_value *name,
+                              struct slim_value *value);
+struct slim_amount *slim_amount_new(struct slim_parser *parser,
+                                    struct slim_span span, bool to,
+                                    struct slim_value *quantity,
+                                    struct slim_value *unit);
+struct slim_scope *slim_scope_new(struct slim_parser *parser,
+                                  struct slim_span span,
+                                  struct slim_value *name,
+                                  struct slim_range *layers,
+                                  struct slim_scope *before);
+struct slim_range *slim_range_new(struct slim_parser *parser,
+                                  struct slim_span span,
+                                  struct slim_value *first,
+                                  struct slim_value *last,
+                                  struct slim_range *before);
+struct slim_expr *slim_expr_leaf(struct slim_parser *parser,
+                                 struct slim_value *value);
+struct slim_expr *slim_expr_binary(struct slim_parser *parser,
+                                   struct slim_span span, char op,
+                                   struct slim_expr *left,
+                                   struct slim_expr *right);
+struct slim_value *slim_value_chain(struct slim_value *before,
+                                    struct slim_value *value);
+
+/* `a, b` where a statement should end: the error with its fix. */
+void slim_parser_comma(struct slim_parser *parser, struct slim_span span);
+/* The statement being read did not parse: remember its verb. */
+void slim_parser_unread(struct slim_parser *parser);
+/* "found" half of a message: '20%', or "the end of the line". */
+const char *slim_parser_found(struct slim_parser *parser,
+                              struct slim_span span);
+/* Records a comment, or a blank line where span is empty. */
+void slim_parser_trivia(struct slim_parser *parser, struct slim_span span);
+
+#endif
