@@ -25,7 +25,7 @@ struct slim_value {
     struct slim_span span;
     const char *text; /* spelling; for strings the contents */
     double number;
-    bool integer;     /* NUMBER without fraction or negative exponent */
+    bool integer;     /* NUMBER: whole, exact, and not written 1.0 or 1e-0 */
     uint64_t left, right; /* RATIO */
     struct slim_value *next;
 };
@@ -115,6 +115,7 @@ struct slim_recipe {
     const struct slim_source *source;
     struct slim_stmt *first;
     size_t count;
+    struct slim_value *unread; /* verbs of stages that did not parse */
     const char **tail; /* comment and blank lines after the last statement */
     size_t tail_count;
 };

@@ -16,6 +16,8 @@
 }
 
 %code {
+#include "lang/scan.h"
+
 #define YYLLOC_DEFAULT(span, rhs, count)                                       \
     do {                                                                       \
         if (count) {                                                           \
@@ -26,10 +28,10 @@
         }                                                                      \
     } while (0)
 
-static int slim_yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
-                      struct slim_parser *parser);
-static void slim_yyerror(const SLIM_YYLTYPE *where,
-                         struct slim_parser *parser, const char *reason);
+static int yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
+                 struct slim_parser *parser);
+static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
+                    const char *reason);
 }
 
 %union {
@@ -44,7 +46,7 @@ static void slim_yyerror(const SLIM_YYLTYPE *where,
 }
 
 %token OPEN_RECIPE OPEN_VALUE
-%token END "end of statement"
+%token END
 /* A comma before what may be the next statement. */
 %token COMMA_WORD
 %token <value> NUMBER PERCENT RATIO STRING VAR NAME LIBRARY_NAME
@@ -55,6 +57,7 @@ static void slim_yyerror(const SLIM_YYLTYPE *where,
 /* Words inside statements; first in a statement they are names. */
 %token <value> ON IN EXCEPT AS OF TO LAYERS ELSE WARN
 %token LESS_EQUAL GREATER_EQUAL EQUAL NOT_EQUAL DOTS
+%token ASSIGN COMMA CLOSE
 
 %type <value> literal quantity value name word metrics source method integer
 %type <amount> amount
@@ -104,7 +107,7 @@ item
         $$->value = $LIBRARY_NAME;
         $$->library = true;
     }
-    | LET ARG '=' value         {
+    | LET ARG ASSIGN value         {
         $$ = slim_stmt_new(parser, SLIM_STMT_LET, @$, $LET);
         $$->name = $ARG;
         $$->value = $value;
@@ -133,7 +136,7 @@ item
     ;
 
 data_item
-    : DATA ARG '=' source       {
+    : DATA ARG ASSIGN source       {
         $$ = slim_stmt_new(parser, SLIM_STMT_DATA, @$, $DATA);
         $$->name = $ARG;
         $$->value = $source;
@@ -195,10 +198,9 @@ stage
         slim_stmt_in(parser, $$, slim_span_join(@IN, @scope), $scope, NULL);
         $$->span = @$;
     }
-    | stage[item] IN scope EXCEPT scope[except] {
+    | stage[item] IN scope[in] EXCEPT scope[out] {
         $$ = $item;
-        slim_stmt_in(parser, $$, slim_span_join(@IN, @except), $scope,
-                     $[except]);
+        slim_stmt_in(parser, $$, slim_span_join(@IN, @out), $in, $out);
         $$->span = @$;
     }
     | stage[item] arg           {
@@ -220,7 +222,7 @@ metrics
     ;
 
 comma
-    : ','
+    : COMMA
     | COMMA_WORD
     ;
 
@@ -277,7 +279,7 @@ scope_item
 
 ranges
     : range
-    | ranges[before] ',' range  {
+    | ranges[before] COMMA range  {
         $$ = $range;
         $$->next = $before;
     }
@@ -304,7 +306,7 @@ source
     ;
 
 arg
-    : ARG '=' value             {
+    : ARG ASSIGN value           {
         $$ = slim_arg_new(parser, @$, $ARG, $value);
     }
     ;
@@ -367,13 +369,66 @@ atom
     }
     | NAME                      { $$ = slim_expr_leaf(parser, $1); }
     | VAR                       { $$ = slim_expr_leaf(parser, $1); }
-    | '(' sum ')'               { $$ = $sum; }
+    | '(' sum CLOSE             { $$ = $sum; }
     ;
 
 %%
 
-static int slim_yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
-                      struct slim_parser *parser)
+static int yylex(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
+                 struct slim_parser *parser)
 {
     return slim_token_next(value, where, parser);
+}
+
+/* Syntax errors take the other way; what comes here is a full stack. */
+static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
+                    const char *reason)
+{
+    (void)reason;
+    (void)slim_fail(parser->diag, "S013", *where,
+                    "this nests too deeply to be read");
+}
+
+static unsigned expectation(yysymbol_kind_t symbol)
+{
+    switch (symbol) {
+    case YYSYMBOL_END: return SLIM_EXPECT_END;
+    case YYSYMBOL_LET: return SLIM_EXPECT_STATEMENT;
+    case YYSYMBOL_NUMBER: return SLIM_EXPECT_NUMBER;
+    case YYSYMBOL_PERCENT: return SLIM_EXPECT_PERCENT;
+    case YYSYMBOL_RATIO: return SLIM_EXPECT_RATIO;
+    case YYSYMBOL_STRING: return SLIM_EXPECT_STRING;
+    case YYSYMBOL_NAME: return SLIM_EXPECT_NAME;
+    case YYSYMBOL_LIBRARY_NAME: return SLIM_EXPECT_LIBRARY;
+    case YYSYMBOL_ARG: return SLIM_EXPECT_ARG;
+    case YYSYMBOL_ON: return SLIM_EXPECT_ON;
+    case YYSYMBOL_IN: return SLIM_EXPECT_IN;
+    case YYSYMBOL_EXCEPT: return SLIM_EXPECT_EXCEPT;
+    case YYSYMBOL_AS: return SLIM_EXPECT_AS;
+    case YYSYMBOL_OF: return SLIM_EXPECT_OF;
+    case YYSYMBOL_TO: return SLIM_EXPECT_TO;
+    case YYSYMBOL_LAYERS: return SLIM_EXPECT_LAYERS;
+    case YYSYMBOL_ELSE: return SLIM_EXPECT_ELSE;
+    case YYSYMBOL_WARN: return SLIM_EXPECT_WARN;
+    case YYSYMBOL_EQUAL: return SLIM_EXPECT_COMPARISON;
+    case YYSYMBOL_DOTS: return SLIM_EXPECT_DOTS;
+    case YYSYMBOL_ASSIGN: return SLIM_EXPECT_ASSIGN;
+    case YYSYMBOL_COMMA: return SLIM_EXPECT_COMMA;
+    case YYSYMBOL_CLOSE: return SLIM_EXPECT_CLOSE;
+    default: return 0;
+    }
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context,
+                                 struct slim_parser *parser)
+{
+    yysymbol_kind_t symbols[YYNTOKENS];
+    int count = yypcontext_expected_tokens(context, symbols, YYNTOKENS);
+    unsigned expected = 0;
+
+    for (int i = 0; i < count; i++)
+        expected |= expectation(symbols[i]);
+    slim_parser_unexpected(parser, *yypcontext_location(context), expected,
+                           expectation(yypcontext_token(context)));
+    return 0;
 }

@@ -28,7 +28,7 @@ struct slim_parser {
     bool blank;      /* nothing but spaces on this line so far */
     int last;        /* the token handed out last */
     size_t depth;    /* open parentheses */
-    size_t operands; /* operators of the present expression */
+    size_t operators; /* of the present expression */
     struct slim_value *word; /* first word of the present statement */
 
     struct slim_trivia *trivia, *trivia_last;
@@ -38,8 +38,36 @@ struct slim_parser {
     struct slim_value *value;  /* what slim_parse_value asked for */
 };
 
-/* The two forms of text. Both return false after recording an error; the
- * value is usable then too, so that one mistake is one message. */
+/* What may stand at the place of a syntax error, a bit each. */
+enum slim_expect {
+    SLIM_EXPECT_STATEMENT = 1u << 0,
+    SLIM_EXPECT_NUMBER = 1u << 1,
+    SLIM_EXPECT_PERCENT = 1u << 2,
+    SLIM_EXPECT_RATIO = 1u << 3,
+    SLIM_EXPECT_STRING = 1u << 4,
+    SLIM_EXPECT_NAME = 1u << 5,
+    SLIM_EXPECT_LIBRARY = 1u << 6,
+    SLIM_EXPECT_OF = 1u << 7,
+    SLIM_EXPECT_TO = 1u << 8,
+    SLIM_EXPECT_LAYERS = 1u << 9,
+    SLIM_EXPECT_IN = 1u << 10,
+    SLIM_EXPECT_EXCEPT = 1u << 11,
+    SLIM_EXPECT_ON = 1u << 12,
+    SLIM_EXPECT_ARG = 1u << 13,
+    SLIM_EXPECT_AS = 1u << 14,
+    SLIM_EXPECT_COMPARISON = 1u << 15,
+    SLIM_EXPECT_ASSIGN = 1u << 16,
+    SLIM_EXPECT_DOTS = 1u << 17,
+    SLIM_EXPECT_COMMA = 1u << 18,
+    SLIM_EXPECT_CLOSE = 1u << 19,
+    SLIM_EXPECT_ELSE = 1u << 20,
+    SLIM_EXPECT_WARN = 1u << 21,
+    SLIM_EXPECT_END = 1u << 22,
+};
+
+/* Numbers and strings, read from the text of their span. What is wrong with
+ * them is recorded, and a value comes back all the same, so that one mistake
+ * is one message. */
 struct slim_value *slim_literal_number(struct slim_parser *parser,
                                        enum slim_value_kind kind,
                                        struct slim_span span);
@@ -92,13 +120,11 @@ struct slim_amount *slim_amount_new(struct slim_parser *parser,
 struct slim_scope *slim_scope_new(struct slim_parser *parser,
                                   struct slim_span span,
                                   struct slim_value *name,
-                                  struct slim_range *layers,
-                                  struct slim_scope *before);
+                                  struct slim_range *layers);
 struct slim_range *slim_range_new(struct slim_parser *parser,
                                   struct slim_span span,
                                   struct slim_value *first,
-                                  struct slim_value *last,
-                                  struct slim_range *before);
+                                  struct slim_value *last);
 struct slim_expr *slim_expr_leaf(struct slim_parser *parser,
                                  struct slim_value *value);
 struct slim_expr *slim_expr_binary(struct slim_parser *parser,
@@ -112,6 +138,10 @@ struct slim_value *slim_value_chain(struct slim_value *before,
 void slim_parser_comma(struct slim_parser *parser, struct slim_span span);
 /* The statement being read did not parse: remember its verb. */
 void slim_parser_unread(struct slim_parser *parser);
+/* Records a syntax error: `expected` holds all that could stand there, `found`
+ * what did, or 0. */
+void slim_parser_unexpected(struct slim_parser *parser, struct slim_span span,
+                            unsigned expected, unsigned found);
 /* "found" half of a message: '20%', or "the end of the line". */
 const char *slim_parser_found(struct slim_parser *parser,
                               struct slim_span span);
