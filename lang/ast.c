@@ -27,8 +27,8 @@ DEFINE_REVERSE(reverse_scopes, slim_scope)
 DEFINE_REVERSE(reverse_ranges, slim_range)
 
 struct slim_stmt *slim_stmt_new(struct slim_parser *parser,
-                                enum slim_stmt_kind kind,
-                                struct slim_span span, struct slim_value *verb)
+                                enum slim_stmt_kind kind, struct slim_span span,
+                                struct slim_value *verb)
 {
     struct slim_stmt *stmt = SLIM_NEW(parser->arena, struct slim_stmt);
 
@@ -44,8 +44,7 @@ struct slim_stmt *slim_stmt_stage(struct slim_parser *parser,
                                   struct slim_value *method,
                                   struct slim_amount *amount)
 {
-    struct slim_stmt *stmt =
-        slim_stmt_new(parser, SLIM_STMT_STAGE, span, verb);
+    struct slim_stmt *stmt = slim_stmt_new(parser, SLIM_STMT_STAGE, span, verb);
 
     stmt->method = method;
     stmt->amount = amount;
@@ -122,10 +121,13 @@ void slim_stmt_close(struct slim_parser *parser, struct slim_stmt *stmt)
 
 void slim_parser_unread(struct slim_parser *parser)
 {
-    if (parser->word) {
-        parser->word->next = parser->unread;
+    if (!parser->word)
+        return;
+    if (parser->unread_last)
+        parser->unread_last->next = parser->word;
+    else
         parser->unread = parser->word;
-    }
+    parser->unread_last = parser->word;
     parser->word = NULL;
 }
 

@@ -25,7 +25,7 @@ struct slim_value {
     struct slim_span span;
     const char *text; /* spelling; for strings the contents */
     double number;
-    bool integer;     /* NUMBER: whole, exact, and not written 1.0 or 1e-0 */
+    bool integer; /* NUMBER: whole, up to 2^53; 5.4B is, 1.0 is not */
     uint64_t left, right; /* RATIO */
     struct slim_value *next;
 };
@@ -75,7 +75,7 @@ enum slim_stmt_kind {
     SLIM_STMT_VERSION, /* slim 1             args: none, value: INT */
     SLIM_STMT_INCLUDE, /* include "x.slim"   value: STRING or NAME (library) */
     SLIM_STMT_LET,     /* let r = 20%        name, value */
-    SLIM_STMT_DATA,    /* data cal = x n=1   name, value (NAME|STRING|VAR), args */
+    SLIM_STMT_DATA, /* data cal = x n=1   name, value (NAME|STRING|VAR), args */
     SLIM_STMT_COMPUTE, /* compute f32        value */
     SLIM_STMT_MEASURE, /* measure a, b on x  words, on, scope.., args, label */
     SLIM_STMT_ASSERT,  /* assert a < b       expr, warn */
@@ -94,13 +94,13 @@ struct slim_stmt {
     struct slim_value *words;  /* measure: the metrics, chained by next */
     struct slim_value *method; /* stage: NAME or VAR after the verb, or NULL */
     struct slim_amount *amount;
-    struct slim_value *on;     /* NAME, STRING or VAR */
+    struct slim_value *on; /* NAME, STRING or VAR */
     struct slim_scope *scope, *except;
     struct slim_span scope_span; /* the whole `in ...` clause */
-    struct slim_arg *args;     /* in source order */
-    struct slim_value *label;  /* as NAME */
-    struct slim_expr *expr;    /* assert */
-    bool warn;                 /* assert ... else warn */
+    struct slim_arg *args;       /* in source order */
+    struct slim_value *label;    /* as NAME */
+    struct slim_expr *expr;      /* assert */
+    bool warn;                   /* assert ... else warn */
 
     /* for the formatter: whole lines before it ("# x", "" for a blank line),
      * and the comment that follows it on its line, without the newline */

@@ -30,11 +30,12 @@ static const struct {
     { QUANTITY, QUANTITY, "a quantity" },
     { NAMES, NAMES, "a name" },
     { OPERAND, OPERAND, "a number or a name" },
-    { ROLE, ROLE, "a role, a quoted name, 'layers'" },
+    { ROLE, SLIM_EXPECT_NAME, "a role" },
     { METHOD, METHOD, "a unit" },
     { SLIM_EXPECT_NUMBER, SLIM_EXPECT_NUMBER, "a whole number" },
     { SLIM_EXPECT_NAME, SLIM_EXPECT_NAME, "a name" },
     { SLIM_EXPECT_STRING, SLIM_EXPECT_STRING, "a string" },
+    { SLIM_EXPECT_LAYERS, SLIM_EXPECT_LAYERS, "'layers'" },
     { SLIM_EXPECT_LIBRARY, SLIM_EXPECT_LIBRARY, "a library in < >" },
     { SLIM_EXPECT_COMPARISON, SLIM_EXPECT_COMPARISON, "a comparison" },
     { SLIM_EXPECT_ASSIGN, SLIM_EXPECT_ASSIGN, "'='" },
@@ -58,12 +59,15 @@ static const char *list(struct slim_arena *arena, unsigned expected)
 {
     const char *text = "", *last = NULL;
 
+    if (expected == SLIM_EXPECT_ARG)
+        return "a name and '='";
     for (size_t i = 0; i < SLIM_COUNT(groups); i++) {
         if ((expected & groups[i].all) != groups[i].all)
             continue;
         expected &= ~groups[i].takes;
         if (last)
-            text = *text ? slim_arena_printf(arena, "%s, %s", text, last) : last;
+            text =
+                *text ? slim_arena_printf(arena, "%s, %s", text, last) : last;
         last = groups[i].text;
     }
     if (!last)
@@ -110,8 +114,9 @@ static void explain(struct slim_parser *parser, struct slim_error *error,
         slim_error_fix(diag, error, error->span, "%s", "");
     } else if ((expected & SLIM_EXPECT_ON) && !(expected & QUANTITY) &&
                (found & QUANTITY)) {
-        slim_error_label(diag, error, "one quantity, and before 'in', 'on' "
-                                      "and arguments");
+        slim_error_label(diag, error,
+                         "one quantity, and before 'in', 'on' "
+                         "and arguments");
     } else if (word && found == SLIM_EXPECT_ASSIGN &&
                (expected & SLIM_EXPECT_TO)) {
         struct slim_span start = word->span;
@@ -127,10 +132,9 @@ void slim_parser_unexpected(struct slim_parser *parser, struct slim_span span,
     const char *code = expected == QUANTITY          ? "S003"
                        : expected == SLIM_EXPECT_END ? "S001"
                                                      : "S002";
-    struct slim_error *error =
-        slim_error(parser->diag, code, span, "expected %s, found %s",
-                   list(parser->arena, expected),
-                   slim_parser_found(parser, span));
+    struct slim_error *error = slim_error(
+        parser->diag, code, span, "expected %s, found %s",
+        list(parser->arena, expected), slim_parser_found(parser, span));
 
     explain(parser, error, expected, found);
     parser->depth = 0;
@@ -138,9 +142,8 @@ void slim_parser_unexpected(struct slim_parser *parser, struct slim_span span,
 
 void slim_parser_comma(struct slim_parser *parser, struct slim_span span)
 {
-    struct slim_error *error =
-        slim_error(parser->diag, "S001", span,
-                   "statements end with ';' or a newline");
+    struct slim_error *error = slim_error(
+        parser->diag, "S001", span, "statements end with ';' or a newline");
 
     slim_error_fix(parser->diag, error, span, ";");
 }

@@ -25,8 +25,8 @@ static bool applies(const struct slim_error *error,
 {
     const struct slim_span *span = &error->fix.span;
 
-    return error->has_fix && span->source == text &&
-           span->begin <= span->end && span->end <= text->length;
+    return error->has_fix && span->source == text && span->begin <= span->end &&
+           span->end <= text->length;
 }
 
 static size_t collect(struct change *changes, const struct slim_source *text,
@@ -48,8 +48,7 @@ struct slim_text slim_apply_fixes(const struct slim_source *text,
                                   const struct slim_diag *diag, size_t *applied)
 {
     size_t count = collect(NULL, text, diag), at = 0, last = 0;
-    struct change *changes =
-        SLIM_NEW_ARRAY(diag->arena, count, struct change);
+    struct change *changes = SLIM_NEW_ARRAY(diag->arena, count, struct change);
     struct slim_text out = { 0 };
 
     (void)collect(changes, text, diag);

@@ -35,9 +35,9 @@ struct slim_value *slim_word(struct slim_parser *parser,
 
     value->kind = kind;
     value->span = span;
-    value->text = slim_arena_strndup(
-        parser->arena, span.source->text + span.begin + skip,
-        span.end - span.begin - skip - skip_end);
+    value->text =
+        slim_arena_strndup(parser->arena, span.source->text + span.begin + skip,
+                           span.end - span.begin - skip - skip_end);
     return value;
 }
 
@@ -130,18 +130,16 @@ struct slim_value *slim_literal_number(struct slim_parser *parser,
     if (percent)
         value->text = slim_arena_printf(parser->arena, "%s%%", value->text);
     else
-        value->integer = d.exponent >= 0 &&
-                         (!d.fraction || (d.suffix && *d.suffix->text)) &&
-                         value->number <= 0x1p53 &&
-                         value->number == floor(value->number);
+        value->integer =
+            d.exponent >= 0 && (!d.fraction || (d.suffix && *d.suffix->text)) &&
+            value->number <= 0x1p53 && value->number == floor(value->number);
     return value;
 }
 
 struct slim_value *slim_literal_ratio(struct slim_parser *parser,
                                       struct slim_span span)
 {
-    struct slim_value *value =
-        slim_word(parser, SLIM_VALUE_RATIO, span, 0, 0);
+    struct slim_value *value = slim_word(parser, SLIM_VALUE_RATIO, span, 0, 0);
     unsigned long long left = 0, right = 0;
 
     errno = 0;
@@ -186,8 +184,7 @@ static char unescaped(char c)
 struct slim_value *slim_literal_string(struct slim_parser *parser,
                                        struct slim_span span)
 {
-    struct slim_value *value =
-        slim_word(parser, SLIM_VALUE_STRING, span, 1, 1);
+    struct slim_value *value = slim_word(parser, SLIM_VALUE_STRING, span, 1, 1);
     char *text = slim_arena_strdup(parser->arena, value->text), *to = text;
 
     for (const char *from = text; *from; from++) {
@@ -202,9 +199,8 @@ struct slim_value *slim_literal_string(struct slim_parser *parser,
         *to = unescaped(*from);
         if (*to++)
             continue;
-        struct slim_error *error =
-            slim_error(parser->diag, "S008", at,
-                       "a string does not know this escape");
+        struct slim_error *error = slim_error(
+            parser->diag, "S008", at, "a string does not know this escape");
         slim_error_hint(parser->diag, error,
                         "Known are \\\" \\\\ \\n \\t \\r; a backslash itself "
                         "is \\\\.");

@@ -3,9 +3,21 @@
 noinst_LIBRARIES += %D%/liblang.a %D%/libgrammar.a
 
 %C%_liblang_a_SOURCES = \
+    %D%/ast.c \
     %D%/ast.h \
-    %D%/parse.h
+    %D%/expect.c \
+    %D%/fix.c \
+    %D%/literal.c \
+    %D%/parse.c \
+    %D%/parse.h \
+    %D%/parser.h \
+    %D%/print.c \
+    %D%/scan.h \
+    %D%/token.c
 
 # Made by Flex and Bison: without our warnings. `make` needs grammar.h early.
 %C%_libgrammar_a_CFLAGS = $(SLIM_PLAIN_CFLAGS)
-%C%_libgrammar_a_SOURCES =
+%C%_libgrammar_a_SOURCES = \
+    %D%/grammar.y \
+    %D%/scan.l
+BUILT_SOURCES += %D%/grammar.h

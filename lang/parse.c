@@ -154,9 +154,9 @@ enum slim_status slim_parse_value(struct slim_value **out,
                                   const struct slim_source *text,
                                   struct slim_diag *diag)
 {
-    struct slim_parser parser = {
-        .diag = diag, .arena = diag->arena, .source = text
-    };
+    struct slim_parser parser = { .diag = diag,
+                                  .arena = diag->arena,
+                                  .source = text };
     enum slim_status status = run(&parser, OPEN_VALUE);
 
     *out = parser.value;

@@ -22,20 +22,20 @@ struct slim_parser {
     void *scanner; /* flex's own state */
     size_t at;     /* offset of the first byte not yet scanned */
 
-    int opening;     /* first token to hand out: recipe or value */
-    bool fresh;      /* the next word is the first of its statement */
-    bool comparing;  /* in an assert: `=` does not make an argument */
-    bool blank;      /* nothing but spaces on this line so far */
-    int last;        /* the token handed out last */
-    size_t depth;    /* open parentheses */
-    size_t operators; /* of the present expression */
+    int opening;             /* first token to hand out: recipe or value */
+    bool fresh;              /* the next word is the first of its statement */
+    bool comparing;          /* in an assert: `=` does not make an argument */
+    bool blank;              /* nothing but spaces on this line so far */
+    int last;                /* the token handed out last */
+    size_t depth;            /* open parentheses */
+    size_t operators;        /* of the present expression */
     struct slim_value *word; /* first word of the present statement */
 
     struct slim_trivia *trivia, *trivia_last;
     struct slim_stmt *first, *last_stmt;
     size_t count;
-    struct slim_value *unread; /* see struct slim_recipe */
-    struct slim_value *value;  /* what slim_parse_value asked for */
+    struct slim_value *unread, *unread_last; /* see struct slim_recipe */
+    struct slim_value *value; /* what slim_parse_value asked for */
 };
 
 /* What may stand at the place of a syntax error, a bit each. */
@@ -89,8 +89,7 @@ struct slim_value *slim_word(struct slim_parser *parser,
  * turned round by slim_stmt_close: a recipe of a million arguments takes a
  * million steps. */
 struct slim_stmt *slim_stmt_new(struct slim_parser *parser,
-                                enum slim_stmt_kind kind,
-                                struct slim_span span,
+                                enum slim_stmt_kind kind, struct slim_span span,
                                 struct slim_value *verb);
 struct slim_stmt *slim_stmt_stage(struct slim_parser *parser,
                                   struct slim_span span,

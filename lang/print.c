@@ -16,8 +16,8 @@ static void put_string(struct slim_text *out, const char *string)
         string += plain;
         if (*string) {
             slim_text_puts(out, "\\");
-            slim_text_append(out, letters + (strchr(escaped, *string) - escaped),
-                             1);
+            slim_text_append(out,
+                             letters + (strchr(escaped, *string) - escaped), 1);
             string++;
         }
     }

@@ -10,16 +10,15 @@ struct keyword {
 
 /* First words of statements. Every other first word is a verb. */
 static const struct keyword openers[] = {
-    { "slim", SLIM },       { "include", INCLUDE }, { "let", LET },
-    { "data", DATA },       { "compute", COMPUTE }, { "measure", MEASURE },
-    { "assert", ASSERT },   { "save", SAVE },       { NULL, NAME },
+    { "slim", SLIM },     { "include", INCLUDE }, { "let", LET },
+    { "data", DATA },     { "compute", COMPUTE }, { "measure", MEASURE },
+    { "assert", ASSERT }, { "save", SAVE },       { NULL, NAME },
 };
 
 static const struct keyword inner[] = {
-    { "on", ON },         { "in", IN },     { "except", EXCEPT },
-    { "as", AS },         { "of", OF },     { "to", TO },
-    { "layers", LAYERS }, { "else", ELSE }, { "warn", WARN },
-    { NULL, NAME },
+    { "on", ON },     { "in", IN },   { "except", EXCEPT }, { "as", AS },
+    { "of", OF },     { "to", TO },   { "layers", LAYERS }, { "else", ELSE },
+    { "warn", WARN }, { NULL, NAME },
 };
 
 /* More errors than the diagnostics keep are of no use to anyone. */
@@ -140,7 +139,8 @@ int slim_token_next(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
 
     parser->opening = 0;
     while (token == 0) {
-        int raw = hopeless(parser) ? 0 : slim_scan(value, where, parser->scanner);
+        int raw =
+            hopeless(parser) ? 0 : slim_scan(value, where, parser->scanner);
         if (raw == 0) {
             where->source = parser->source;
             where->begin = where->end = parser->source->length;
