@@ -7,8 +7,11 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/checkpoint.c \
     %D%/ir/dtype.c \
     %D%/ir/formula.c \
+    %D%/ir/groups.c \
     %D%/ir/header.c \
+    %D%/ir/macs.c \
     %D%/ir/param.c \
+    %D%/ir/shape.c \
     %D%/ir/stage.c \
     %D%/ir/where.c
 
