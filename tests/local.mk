@@ -7,9 +7,7 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_SOURCE='"$(abs_top_srcdir)"' \
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
-    %D%/support.c \
-    %D%/support.h \
-    %D%/tolerance.h
+    %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
