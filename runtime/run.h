@@ -33,6 +33,7 @@ struct slim_result {
     struct slim_groups *groups;
     struct slim_scores *scores;
     struct slim_rotation *rotation;
+    void (*rotation_free)(struct slim_rotation *rotation);
     struct slim_tokens *tokens;   /* of a sample: windows .. */
     struct slim_tokens *records;  /* .. and the same set as records */
     struct slim_text *report;  /* extra lines for the summary, or NULL */
@@ -53,6 +54,9 @@ struct slim_run {
     bool force;                        /* overwrite existing outputs */
     size_t memory;                     /* bytes a stage may take for
                                           activations */
+    double started;
+    const char *saved[8];              /* paths written, for the summary */
+    size_t saved_count;
     const char *detail;                /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
 };

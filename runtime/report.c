@@ -1,0 +1,207 @@
+/* report.c - what a run says: one line a stage, and a summary */
+#include "runtime/report.h"
+
+#include "base/text.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+uint64_t slim_peak_memory(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return 0;
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+struct slim_metric *slim_metric_add(struct slim_run *run,
+                                    const struct slim_op *op, const char *name,
+                                    const char *protocol, double value)
+{
+    struct slim_metric *metric = SLIM_NEW(run->arena, struct slim_metric);
+    struct slim_metric **tail = &run->metrics;
+
+    *metric = (struct slim_metric){ .name = name,
+                                    .label = op->label ? op->label : name,
+                                    .protocol = protocol,
+                                    .value = value,
+                                    .base = (double)NAN,
+                                    .op = op };
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = metric;
+    return metric;
+}
+
+static bool is_json(const struct slim_run *run)
+{
+    return run->progress.mode == SLIM_OUTPUT_JSON;
+}
+
+static void put_json(const struct slim_run *run, json_t *object)
+{
+    json_dumpf(object, run->progress.out, JSON_COMPACT);
+    fputc('\n', run->progress.out);
+    fflush(run->progress.out);
+    json_decref(object);
+}
+
+static uint64_t params_of(const struct slim_shape *shape)
+{
+    return shape ? slim_shape_params(shape) : 0;
+}
+
+void slim_report_start(struct slim_run *run)
+{
+    const struct slim_model_info *input = run->input;
+    uint64_t params = params_of(input->shape);
+
+    if (is_json(run)) {
+        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:I,s:s}", "v", 1, "event",
+                                "start", "model", input->name, "family",
+                                input->arch->family, "params",
+                                (json_int_t)params, "compute",
+                                run->program->compute));
+        return;
+    }
+    fprintf(run->progress.out, "%s: %s, %zu layers, %s parameters, stored as "
+                               "%s, arithmetic in %s\n",
+            input->name, input->arch->family, input->arch->layers,
+            slim_text_grouped(run->arena, params),
+            slim_dtype_name(input->arch->dtype), run->program->compute);
+}
+
+/* "-1.342B", or "" where nothing changed */
+static const char *change(struct slim_run *run, const struct slim_op *op)
+{
+    uint64_t before = params_of(op->before), after = params_of(op->after);
+
+    if (!op->before || !op->after || before == after)
+        return "";
+    bool less = after < before;
+    return slim_arena_printf(
+        run->arena, "%c%s", less ? '-' : '+',
+        slim_text_count(run->arena, less ? before - after : after - before));
+}
+
+/* What stands in the middle of the line: the plan's integers, then what the
+ * run found out. */
+static const char *middle(struct slim_run *run, const struct slim_op *op)
+{
+    const char *resolved = op->resolved ? op->resolved : "";
+    const char *detail = run->detail ? run->detail : "";
+
+    return slim_arena_printf(run->arena, "%s%s%s", resolved,
+                             *resolved && *detail ? ", " : "", detail);
+}
+
+void slim_report_stage(struct slim_run *run, const struct slim_op *op,
+                       double seconds)
+{
+    FILE *out = run->progress.out;
+
+    if (op->stage->hidden || op->implied)
+        return;
+    if (is_json(run)) {
+        put_json(run,
+                 json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1, "event",
+                           "stage", "stage", op->stage->name, "text", op->text,
+                           "result", middle(run, op), "seconds", seconds,
+                           "params",
+                           (json_int_t)params_of(op->after ? op->after
+                                                           : op->before)));
+        return;
+    }
+    fprintf(out, " + %-36s %-40s %7s  %s\n", op->text, middle(run, op),
+            slim_text_seconds(run->arena, seconds), change(run, op));
+    struct slim_text *lines = run->results[op->id].report;
+    if (lines && lines->data)
+        fputs(lines->data, out);
+    fflush(out);
+}
+
+/* The last shape of the program: what the run leaves behind. */
+static const struct slim_shape *final_shape(const struct slim_run *run)
+{
+    const struct slim_shape *shape = run->input->shape;
+
+    for (const struct slim_op *op = run->program->first; op; op = op->next) {
+        const struct slim_model *model = run->results[op->id].model;
+
+        if (model)
+            shape = model->shape;
+        else if (op->after)
+            shape = op->after;
+    }
+    return shape;
+}
+
+/* First measurement of the same name and protocol, if it came before. */
+static const struct slim_metric *earlier(const struct slim_run *run,
+                                         const struct slim_metric *metric)
+{
+    for (const struct slim_metric *m = run->metrics; m != metric; m = m->next)
+        if (strcmp(m->name, metric->name) == 0 && m->protocol &&
+            metric->protocol && strcmp(m->protocol, metric->protocol) == 0)
+            return m;
+    return NULL;
+}
+
+static void metric_line(struct slim_run *run, const struct slim_metric *m)
+{
+    const struct slim_metric *first = earlier(run, m);
+    FILE *out = run->progress.out;
+
+    fprintf(out, "   %-12s ", m->label);
+    if (!isnan(m->base))
+        fprintf(out, "%.6g (input model) -> ", m->base);
+    else if (first)
+        fprintf(out, "%.6g -> ", first->value);
+    fprintf(out, "%.6g%s%s\n", m->value, m->protocol ? "   " : "",
+            m->protocol ? m->protocol : "");
+}
+
+static void end_json(struct slim_run *run, uint64_t before, uint64_t after)
+{
+    for (const struct slim_metric *m = run->metrics; m; m = m->next) {
+        json_t *object =
+            json_pack("{s:i,s:s,s:s,s:s,s:f,s:s?}", "v", 1, "event", "metric",
+                      "name", m->name, "label", m->label, "value", m->value,
+                      "protocol", m->protocol);
+        if (!isnan(m->base))
+            json_object_set_new(object, "base", json_real(m->base));
+        put_json(run, object);
+    }
+    put_json(run, json_pack("{s:i,s:s,s:I,s:I,s:f,s:I}", "v", 1, "event", "end",
+                            "params_before", (json_int_t)before, "params",
+                            (json_int_t)after, "seconds",
+                            slim_now() - run->started, "peak_memory",
+                            (json_int_t)slim_peak_memory()));
+}
+
+void slim_report_end(struct slim_run *run)
+{
+    uint64_t before = params_of(run->input->shape);
+    uint64_t after = params_of(final_shape(run));
+
+    if (is_json(run)) {
+        end_json(run, before, after);
+        return;
+    }
+    FILE *out = run->progress.out;
+    fprintf(out, "\n   parameters   %s -> %s (%+.2f%%)\n",
+            slim_text_grouped(run->arena, before),
+            slim_text_grouped(run->arena, after),
+            100.0 * ((double)after / (double)before - 1.0));
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        if (m->protocol)
+            metric_line(run, m);
+    for (size_t i = 0; i < run->saved_count; i++)
+        fprintf(out, "   wrote        %s\n", run->saved[i]);
+    fprintf(out, "   took         %s, peak memory %s\n",
+            slim_text_seconds(run->arena, slim_now() - run->started),
+            slim_text_bytes(run->arena, slim_peak_memory()));
+}

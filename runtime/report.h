@@ -1,0 +1,21 @@
+/* report.h - what a run says: one line a stage, and a summary */
+#ifndef SLIM_REPORT_H
+#define SLIM_REPORT_H
+
+#include "runtime/run.h"
+
+void slim_report_start(struct slim_run *run);
+/* One finished operation; implied and hidden ones are silent. */
+void slim_report_stage(struct slim_run *run, const struct slim_op *op,
+                       double seconds);
+void slim_report_end(struct slim_run *run);
+
+/* Most memory the process has had, in bytes. */
+uint64_t slim_peak_memory(void);
+
+/* Records a metric and returns it. */
+struct slim_metric *slim_metric_add(struct slim_run *run,
+                                    const struct slim_op *op, const char *name,
+                                    const char *protocol, double value);
+
+#endif

@@ -1,0 +1,286 @@
+/* basis.c - bases of the residual stream, and tensors expressed in them */
+#include "runtime/stage/rotate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slim_rotation *slim_rotation_new(size_t sites, size_t width)
+{
+    struct slim_rotation *rotation = calloc(1, sizeof(*rotation));
+
+    if (!rotation)
+        return NULL;
+    rotation->sites = sites;
+    rotation->width = width;
+    rotation->values = calloc(sites, sizeof(*rotation->values));
+    rotation->kept = calloc(sites, sizeof(*rotation->kept));
+    bool whole = rotation->values && rotation->kept;
+    for (size_t i = 0; whole && i < sites; i++) {
+        rotation->values[i] = calloc(width, sizeof(double));
+        whole = rotation->values[i] != NULL;
+    }
+    if (whole)
+        return rotation;
+    slim_rotation_free(rotation);
+    return NULL;
+}
+
+void slim_rotation_free(struct slim_rotation *rotation)
+{
+    if (!rotation)
+        return;
+    for (size_t i = 0; rotation->values && i < rotation->sites; i++)
+        free(rotation->values[i]);
+    free(rotation->values);
+    free(rotation->kept);
+    free(rotation);
+}
+
+void slim_basis_free(struct slim_basis *basis)
+{
+    free(basis->q);
+    *basis = (struct slim_basis){ 0 };
+}
+
+/* out[rows, kept] = the first columns of a[rows, width] */
+static void first_columns(double *out, const double *a, size_t rows,
+                          size_t width, size_t kept)
+{
+    for (size_t i = 0; i < rows; i++)
+        memcpy(out + i * kept, a + i * width, kept * sizeof(*out));
+}
+
+/* q[width, kept] <- q U with U random orthogonal of size kept. */
+static bool turn(double *q, size_t width, size_t kept, uint64_t seed)
+{
+    double *u = malloc(kept * kept * sizeof(*u));
+    double *turned = malloc(width * kept * sizeof(*turned));
+    bool ok = u && turned && slim_random_orthogonal(u, kept, seed);
+
+    if (ok) {
+        slim_gemm_f64(turned, q, u, width, kept, kept, false, false);
+        memcpy(q, turned, width * kept * sizeof(*q));
+    }
+    free(u);
+    free(turned);
+    return ok;
+}
+
+enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
+                                double *gram, size_t width, size_t kept,
+                                const struct slim_rotate_args *args,
+                                size_t site, struct slim_span at,
+                                struct slim_diag *diag)
+{
+    if (!slim_eigh(gram, values, width))
+        return slim_fail(diag, "R201", at,
+                         "the eigenvalue problem of site %zu was not solved",
+                         site);
+    out->width = width;
+    out->kept = kept;
+    out->q = malloc(width * kept * sizeof(*out->q));
+    if (!out->q)
+        return slim_fail(diag, "O001", at,
+                         "out of memory for a basis of %zu x %zu", width, kept);
+    first_columns(out->q, gram, width, width, kept);
+    if (args->orient == SLIM_ORIENT_RANDOM &&
+        !turn(out->q, width, kept, (uint64_t)args->seed + 1000003 * site))
+        return slim_fail(diag, "R202", at,
+                         "no random orientation was found for site %zu", site);
+    return SLIM_OK;
+}
+
+static bool is_stream(const struct slim_model *model,
+                      const struct slim_tensor *tensor, size_t d)
+{
+    return d < tensor->dims_count &&
+           tensor->dims[d]->kind == SLIM_DIM_AXIS &&
+           tensor->dims[d]->axis == model->shape->arch->stream;
+}
+
+/* A matrix in f64 on its way to a new basis. */
+struct matrix {
+    double *data;
+    size_t rows, cols;
+};
+
+static bool multiply_right(struct matrix *w, const struct slim_basis *basis)
+{
+    double *product = malloc(w->rows * basis->kept * sizeof(*product));
+
+    if (!product)
+        return false;
+    slim_gemm_f64(product, w->data, basis->q, w->rows, w->cols, basis->kept,
+                  false, false);
+    free(w->data);
+    w->data = product;
+    w->cols = basis->kept;
+    return true;
+}
+
+static bool multiply_left(struct matrix *w, const struct slim_basis *basis)
+{
+    double *product = malloc(basis->kept * w->cols * sizeof(*product));
+
+    if (!product)
+        return false;
+    slim_gemm_f64(product, basis->q, w->data, basis->kept, w->rows, w->cols,
+                  true, false);
+    free(w->data);
+    w->data = product;
+    w->rows = basis->kept;
+    return true;
+}
+
+/* The tensor of `from` in f64, its columns times gain. */
+static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
+                                    const struct slim_tensor *tensor,
+                                    const float *gain, struct slim_diag *diag)
+{
+    size_t rows = slim_tensor_size(from->shape, tensor, 0);
+    size_t cols = tensor->dims_count == 2
+                      ? slim_tensor_size(from->shape, tensor, 1)
+                      : 1;
+    float *w = malloc(rows * cols * sizeof(*w));
+
+    *out = (struct matrix){ malloc(rows * cols * sizeof(double)), rows, cols };
+    if (!w || !out->data) {
+        free(w);
+        return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                         "out of memory for tensor \"%s\"", tensor->name);
+    }
+    enum slim_status status = slim_model_read(w, from, tensor, diag);
+    for (size_t i = 0; status == SLIM_OK && i < rows * cols; i++)
+        out->data[i] = (double)w[i] * (gain ? (double)gain[i % cols] : 1.0);
+    free(w);
+    return status;
+}
+
+static enum slim_status give(struct slim_model *to,
+                             const struct slim_tensor *tensor,
+                             const struct matrix *w, struct slim_diag *diag)
+{
+    struct slim_buffer *buffer = slim_buffer_new(w->rows * w->cols);
+
+    if (!buffer)
+        return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                         "out of memory for tensor \"%s\"", tensor->name);
+    for (size_t i = 0; i < w->rows * w->cols; i++)
+        buffer->data[i] = (float)w->data[i];
+    slim_model_set(to, tensor, buffer, w->rows, w->cols);
+    return SLIM_OK;
+}
+
+enum slim_status slim_rotate_tensor(struct slim_model *to,
+                                    struct slim_model *from,
+                                    const struct slim_tensor *tensor,
+                                    const struct slim_basis *in,
+                                    const struct slim_basis *out,
+                                    const float *gain, struct slim_diag *diag)
+{
+    struct matrix w;
+    enum slim_status status = read_matrix(&w, from, tensor, gain, diag);
+    bool ok = true;
+
+    if (status == SLIM_OK && in && is_stream(from, tensor, 1))
+        ok = multiply_right(&w, in);
+    if (status == SLIM_OK && ok && out && is_stream(from, tensor, 0))
+        ok = multiply_left(&w, out);
+    if (status == SLIM_OK && !ok)
+        status = slim_fail(diag, "O001", (struct slim_span){ 0 },
+                           "out of memory for tensor \"%s\"", tensor->name);
+    if (status == SLIM_OK)
+        status = give(to, tensor, &w, diag);
+    free(w.data);
+    return status;
+}
+
+enum slim_status slim_rotate_node(struct slim_model *to,
+                                  struct slim_model *from,
+                                  const struct slim_node *node,
+                                  const struct slim_basis *in,
+                                  const struct slim_basis *out,
+                                  const float *gain, struct slim_diag *diag)
+{
+    for (size_t i = 0; i < SLIM_SLOTS; i++) {
+        const struct slim_tensor *tensor = node->slots[i];
+
+        if (!tensor || node->kind == SLIM_BLOCK_ADD ||
+            node->kind == SLIM_BLOCK_NORM)
+            continue;
+        bool reads = is_stream(from, tensor, 1);
+        if (!reads && !is_stream(from, tensor, 0))
+            continue;
+        bool table = node->kind == SLIM_BLOCK_EMBEDDING;
+        if (slim_rotate_tensor(to, from, tensor, table ? out : in,
+                               table ? NULL : out, reads ? gain : NULL,
+                               diag) != SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return SLIM_OK;
+}
+
+float *slim_norm_gain(struct slim_model *model, const struct slim_node *norm,
+                      struct slim_diag *diag)
+{
+    const struct slim_tensor *weight = norm->slots[SLIM_NORM_WEIGHT];
+    size_t width = model->shape->sites[norm->site_in];
+    float *gain = malloc(width * sizeof(*gain));
+
+    if (!gain) {
+        (void)slim_fail(diag, "O001", (struct slim_span){ 0 },
+                        "out of memory for a norm of width %zu", width);
+        return NULL;
+    }
+    for (size_t i = 0; i < width; i++)
+        gain[i] = 1.0f;
+    if (!weight || model->shape->folded)
+        return gain;
+    if (slim_model_read(gain, model, weight, diag) != SLIM_OK) {
+        free(gain);
+        return NULL;
+    }
+    for (size_t i = 0; i < width; i++)
+        gain[i] += (float)norm->settings[SLIM_NORM_OFFSET];
+    return gain;
+}
+
+const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
+                                          const struct slim_node *node)
+{
+    for (const struct slim_node *before = node - 1; before >= arch->nodes;
+         before--)
+        if (before->output == node->inputs[0])
+            return before->kind == SLIM_BLOCK_NORM ? before : NULL;
+    return NULL;
+}
+
+enum slim_status slim_for_groups(
+    struct slim_run *run, const struct slim_tokens *tokens,
+    enum slim_status (*visit)(void *context, const struct slim_batch *batch,
+                              size_t first, size_t count),
+    void *context, const struct slim_op *op)
+{
+    size_t at = 0;
+
+    while (at < tokens->sequences) {
+        size_t last = at + 1, first = tokens->starts[at];
+
+        while (last < tokens->sequences &&
+               tokens->starts[last + 1] - first <= SLIM_GROUP_TOKENS)
+            last++;
+        size_t count = last - at;
+        size_t starts[SLIM_GROUP_TOKENS + 1];
+        if (count > SLIM_GROUP_TOKENS)
+            count = SLIM_GROUP_TOKENS;
+        for (size_t i = 0; i <= count; i++)
+            starts[i] = tokens->starts[at + i] - first;
+        struct slim_batch batch = { tokens->ids + first, count, starts };
+        if (slim_interrupted())
+            return slim_fail(run->diag, "C130", op->span, "interrupted");
+        if (visit(context, &batch, first, starts[count]) != SLIM_OK)
+            return SLIM_FAILED;
+        at += count;
+    }
+    return SLIM_OK;
+}

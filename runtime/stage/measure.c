@@ -1,0 +1,158 @@
+/* measure.c - numbers about a model, each with what makes it comparable */
+#include "runtime/report.h"
+
+#include "base/text.h"
+#include "compiler/ir/fact.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A metric is a fact of the shape (compiler/ir/fact.c) or, with data, a row of
+ * `methods` that run_measure knows how to find. */
+struct measure_args {
+    long n, len, seed;
+    int pick;
+};
+
+static const char *const picks[] = { "random", "first", NULL };
+
+static const struct slim_param params[] = {
+    { .name = "len", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, len), .initial = "2048",
+      .min = 2, .max = 1 << 20, .methods = "ppl", .sample = true,
+      .help = "tokens in a window; part of the protocol" },
+    { .name = "n", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, n), .initial = "0", .min = 0,
+      .max = 1e9, .methods = "ppl", .sample = true,
+      .help = "windows; 0: all of the text" },
+    { .name = "pick", .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct measure_args, pick), .choices = picks,
+      .initial = "first", .methods = "ppl", .sample = true,
+      .help = "which windows, where n is less than all" },
+    { .name = "seed", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, seed), .initial = "42",
+      .min = 0, .max = 9007199254740992.0, .methods = "ppl", .sample = true,
+      .help = "of pick=random" },
+    { .name = NULL },
+};
+
+static const struct slim_method methods[] = {
+    { .name = "ppl",
+      .summary = "perplexity: exp of the mean negative log likelihood of "
+                 "tokens 2..len of every window",
+      .data = true,
+      .sample = "wikitext2.test len=2048 pick=first" },
+    { .name = "params", .summary = "parameters stored" },
+    { .name = "macs",
+      .summary = "multiply-accumulates of one forward pass over 64 tokens" },
+    { .name = "memory", .summary = "bytes of the stored weights" },
+    { .name = NULL },
+};
+
+static void tick(void *context, double done, double total)
+{
+    struct slim_run *run = context;
+
+    if (total > 0)
+        slim_progress_step(&run->progress, done / total, NULL);
+}
+
+static enum slim_status perplexity(double *out, struct slim_run *run,
+                                   const struct slim_op *op,
+                                   struct slim_model *model)
+{
+    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    double *nll = calloc(tokens->sequences, sizeof(*nll));
+
+    if (!nll)
+        return slim_fail(run->diag, "O001", op->span,
+                         "out of memory for %zu windows", tokens->sequences);
+    slim_progress_begin(&run->progress, op->text, 1.0);
+    enum slim_status status =
+        slim_model_nll(nll, model, tokens->ids, tokens->sequences,
+                       tokens->length, run->memory, run->kernels, tick, run,
+                       run->diag);
+    double sum = 0.0;
+    for (size_t i = 0; i < tokens->sequences; i++)
+        sum += nll[i];
+    *out = exp(sum / ((double)tokens->sequences *
+                      (double)(tokens->length - 1)));
+    free(nll);
+    return status;
+}
+
+/* Whether a formula asks for base.LABEL of this measurement. */
+static bool asks_base(const struct slim_formula *f, const struct slim_op *op)
+{
+    if (!f)
+        return false;
+    if (f->op == 0)
+        return f->base && f->measure == op;
+    return asks_base(f->left, op) || asks_base(f->right, op);
+}
+
+static bool base_wanted(const struct slim_op *op)
+{
+    for (const struct slim_op *later = op->next; later; later = later->next)
+        if (asks_base(later->formula, op))
+            return true;
+    return false;
+}
+
+static enum slim_status measure_base(struct slim_metric *metric,
+                                     struct slim_run *run,
+                                     const struct slim_op *op)
+{
+    struct slim_model *base;
+
+    if (slim_fact_value(&metric->base, op->method, run->input->shape))
+        return SLIM_OK;
+    for (const struct slim_metric *m = run->metrics; m != metric; m = m->next)
+        if (m->protocol && strcmp(m->protocol, metric->protocol) == 0 &&
+            strcmp(m->name, metric->name) == 0 && !isnan(m->base)) {
+            metric->base = m->base;
+            return SLIM_OK;
+        }
+    if (slim_model_load(&base, run->input, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status = perplexity(&metric->base, run, op, base);
+    slim_model_free(base);
+    return status;
+}
+
+static enum slim_status run_measure(struct slim_run *run,
+                                    const struct slim_op *op)
+{
+    struct slim_model *model = slim_run_model(run, op);
+    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    double value = 0.0;
+
+    if (!slim_fact_value(&value, op->method, model->shape) &&
+        perplexity(&value, run, op, model) != SLIM_OK)
+        return SLIM_FAILED;
+    struct slim_metric *metric =
+        slim_metric_add(run, op, op->method, tokens ? tokens->protocol : NULL,
+                        value);
+    if (base_wanted(op) && measure_base(metric, run, op) != SLIM_OK)
+        return SLIM_FAILED;
+    run->detail = slim_arena_printf(
+        run->arena, tokens ? "%s %.6g" : "%s %.10g", metric->label, value);
+    return SLIM_OK;
+}
+
+const struct slim_stage slim_stage_measure = {
+    .name = "measure",
+    .summary = "record numbers about the model as it is at this point",
+    .version = 1,
+    .methods = methods,
+    .needs = SLIM_TYPE_MODEL,
+    .gives = SLIM_TYPE_METRIC,
+    .keeps_function = true,
+    .data = true,
+    .each = true,
+    .params = params,
+    .args_size = sizeof(struct measure_args),
+    .run = run_measure,
+};

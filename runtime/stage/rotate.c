@@ -1,0 +1,221 @@
+/* rotate.c - turn the residual stream so that what matters comes first */
+#include "runtime/stage/rotate.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+static const char *const pers[] = { "model", "block", NULL };
+static const char *const orients[] = { "pca", "random", NULL };
+static const char *const covs[] = { "auto", "raw", "normed", NULL };
+static const char *const picks[] = { "random", "first", NULL };
+
+static const struct slim_param params[] = {
+    { .name = "per", .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, per), .choices = pers,
+      .initial = "model",
+      .help = "model: one basis, the result stays a stock model; block: a "
+              "basis for each site with shortcut matrices between (SliceGPT)" },
+    { .name = "orient", .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, orient), .choices = orients,
+      .initial = "pca",
+      .help = "random: turn the kept columns once more by a random orthogonal "
+              "matrix; the same function, outliers spread" },
+    { .name = "cov", .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, cov), .choices = covs,
+      .initial = "auto",
+      .help = "PCA of the residual itself (raw) or of each token's vector "
+              "divided by its RMS (normed); auto: raw for per=block, normed "
+              "for per=model" },
+    { .name = "n", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, n), .initial = "128",
+      .min = 1, .max = 1e9, .sample = true, .help = "calibration windows" },
+    { .name = "len", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, len), .initial = "2048",
+      .min = 2, .max = 1 << 20, .sample = true, .help = "tokens in each" },
+    { .name = "pick", .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, pick), .choices = picks,
+      .initial = "random", .sample = true,
+      .help = "random windows by seed, or the first ones" },
+    { .name = "seed", .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, seed), .initial = "42",
+      .min = 0, .max = 9007199254740992.0, .sample = true,
+      .help = "of pick=random and orient=random" },
+    { .name = NULL },
+};
+
+static const struct slim_method methods[] = {
+    { .name = "pca",
+      .summary = "eigenvectors of the stream's second moments",
+      .data = true,
+      .sample = "wikitext2.train n=128 len=2048",
+      .paper = "Ashkboos et al. 2024, arXiv:2401.15024" },
+    { .name = NULL },
+};
+
+/* A stream that a norm writes (post-norm) cannot be turned: the norm's weights
+ * stand between the writer and the readers. */
+static enum slim_status check_blocks(const struct slim_op *op,
+                                     struct slim_diag *diag)
+{
+    const struct slim_arch *arch = op->before->arch;
+
+    for (size_t i = 0; i < arch->node_count; i++) {
+        const struct slim_node *node = &arch->nodes[i];
+
+        if (node->kind != SLIM_BLOCK_NORM)
+            continue;
+        if (node->output == 0 && node->inputs[0] == 0 &&
+            i < arch->layer_first[arch->layers])
+            return slim_fail(diag, "M210", op->span,
+                             "family \"%s\" normalises the residual stream "
+                             "itself (block \"%s\"), so it cannot be rotated",
+                             arch->family, node->name);
+        if ((int)node->settings[SLIM_NORM_KIND] != SLIM_NORM_RMS)
+            return slim_fail(diag, "M211", op->span,
+                             "family \"%s\" uses layer norms, whose mean "
+                             "subtraction cannot be rotated",
+                             arch->family);
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status resolve_rotate(struct slim_op *op,
+                                       struct slim_diag *diag)
+{
+    const struct slim_rotate_args *args = op->args;
+    const struct slim_sample *sample = slim_op_sample(op);
+
+    if (check_blocks(op, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (op->before->shortcuts)
+        return slim_fail(diag, "M212", op->span,
+                         "the model already has a basis for each block: its "
+                         "stream has no common axes to rotate");
+    struct slim_shape *after = slim_shape_copy(op->before, diag->arena);
+    after->untied = op->before->arch->tied;
+    if (args->per == SLIM_PER_BLOCK) {
+        after->shortcuts = true;
+        after->folded = true;
+        if (!after->divisor)
+            after->divisor = op->before->sites[0];
+    }
+    op->after = after;
+    op->resolved = slim_arena_printf(
+        diag->arena, args->per == SLIM_PER_BLOCK
+                         ? "%zu bases of %zu x %zu, shortcuts between"
+                         : "%zu basis of %zu x %zu",
+        args->per == SLIM_PER_BLOCK ? op->before->arch->site_count : (size_t)1,
+        op->before->sites[0], op->before->sites[0]);
+    double tokens = sample ? (double)sample->n * (double)sample->len : 0.0;
+    double width = (double)op->before->sites[0];
+    double sites = (double)op->before->arch->site_count;
+    op->cost.flops = 2.0 * (double)slim_shape_macs(op->before, 2048) / 2048.0 *
+                         tokens +
+                     sites * tokens * width * width + 10.0 * width * width *
+                                                          width * sites;
+    op->cost.memory = (uint64_t)(tokens * width * 4.0 + width * width * 32.0);
+    return SLIM_OK;
+}
+
+/* Largest difference of logits between two models on the first tokens of the
+ * calibration text, and the spread of the first one's logits. */
+struct difference {
+    double largest, deviation;
+};
+
+static enum slim_status compare(struct difference *out, struct slim_run *run,
+                                struct slim_model *a, struct slim_model *b,
+                                const struct slim_tokens *tokens)
+{
+    size_t length = tokens->length < 32 ? tokens->length : 32;
+    const struct slim_tensor *table =
+        a->shape->arch->nodes[0].slots[SLIM_EMBEDDING_WEIGHT];
+    size_t count = length * slim_tensor_size(a->shape, table, 0);
+    float *one = malloc(count * sizeof(*one));
+    float *two = malloc(count * sizeof(*two));
+    enum slim_status status = SLIM_FAILED;
+
+    if (!one || !two)
+        (void)slim_fail(run->diag, "O001", (struct slim_span){ 0 },
+                        "out of memory for %zu logits", count);
+    else if (slim_model_logits(one, a, tokens->ids, 1, length, run->kernels,
+                               run->diag) == SLIM_OK)
+        status = slim_model_logits(two, b, tokens->ids, 1, length, run->kernels,
+                                   run->diag);
+    double sum = 0.0, squares = 0.0, n = (double)count;
+    *out = (struct difference){ 0 };
+    for (size_t i = 0; status == SLIM_OK && i < count; i++) {
+        sum += (double)one[i];
+        squares += (double)one[i] * (double)one[i];
+        out->largest = fmax(out->largest, fabs((double)one[i] - (double)two[i]));
+    }
+    out->deviation = sqrt(fmax(squares / n - sum / n * (sum / n), 0.0));
+    free(one);
+    free(two);
+    return status;
+}
+
+/* Rotations are exact up to rounding: more than this share of the logits'
+ * standard deviation means a wrong basis, not noise. */
+#define SLIM_ROTATE_TOLERANCE 5e-2
+
+static enum slim_status self_test(struct slim_run *run,
+                                  const struct slim_op *op,
+                                  struct slim_model *turned)
+{
+    struct difference d;
+
+    if (compare(&d, run, slim_run_model(run, op), turned,
+                slim_run_tokens(run, op)) != SLIM_OK)
+        return SLIM_FAILED;
+    if (!(d.largest <= SLIM_ROTATE_TOLERANCE * d.deviation))
+        return slim_fail(run->diag, "R203", op->span,
+                         "the rotation changed the function: logits differ by "
+                         "%.3g, their deviation is %.3g",
+                         d.largest, d.deviation);
+    run->detail = slim_arena_printf(run->arena,
+                                    "function kept: max|dlogit| %.1e of sd %.2g",
+                                    d.largest, d.deviation);
+    return SLIM_OK;
+}
+
+static enum slim_status run_rotate(struct slim_run *run,
+                                   const struct slim_op *op)
+{
+    const struct slim_rotate_args *args = op->args;
+    struct slim_result *result = slim_run_result(run, op);
+
+    if (op->fused && args->per == SLIM_PER_BLOCK) {
+        result->model = slim_model_copy(slim_run_model(run, op));
+        run->detail = "interleaved with slice";
+        return SLIM_OK;
+    }
+    result->rotation_free = slim_rotation_free;
+    enum slim_status status =
+        args->per == SLIM_PER_BLOCK
+            ? slim_rotate_blocks(&result->model, &result->rotation, run, op,
+                                 op->after, op->text)
+            : slim_rotate_model(&result->model, &result->rotation, run, op,
+                                op->after, op->text);
+    return status == SLIM_OK ? self_test(run, op, result->model) : status;
+}
+
+const struct slim_stage slim_stage_rotate = {
+    .name = "rotate",
+    .summary = "turn the residual stream into a basis in which the last "
+               "columns matter least",
+    .version = 1,
+    .methods = methods,
+    .needs = SLIM_TYPE_MODEL,
+    .gives = SLIM_TYPE_MODEL | SLIM_TYPE_ROTATION,
+    .invalidates = SLIM_TYPE_SCORES | SLIM_TYPE_GROUPS,
+    .keeps_function = true,
+    .data = true,
+    .params = params,
+    .args_size = sizeof(struct slim_rotate_args),
+    .resolve = resolve_rotate,
+    .run = run_rotate,
+};

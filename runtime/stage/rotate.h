@@ -1,0 +1,107 @@
+/* rotate.h - bases of the residual stream, shared by rotate and slice */
+#ifndef SLIM_ROTATE_H
+#define SLIM_ROTATE_H
+
+#include "runtime/run.h"
+
+enum slim_per { SLIM_PER_MODEL, SLIM_PER_BLOCK };
+enum slim_orient { SLIM_ORIENT_PCA, SLIM_ORIENT_RANDOM };
+enum slim_cov { SLIM_COV_DEFAULT, SLIM_COV_RAW, SLIM_COV_NORMED };
+
+struct slim_rotate_args {
+    int per, orient, cov;
+    long seed, n, len;
+    int pick;
+};
+
+/* What a rotation leaves behind for slice and for reports: the spectrum of
+ * every site whose basis was chosen by PCA, and how much of it is kept. */
+struct slim_rotation {
+    size_t sites, width;
+    double **values; /* [sites][width], from the largest */
+    double *kept;    /* [sites] share of the trace inside the kept columns */
+};
+
+struct slim_rotation *slim_rotation_new(size_t sites, size_t width);
+void slim_rotation_free(struct slim_rotation *rotation);
+
+/*
+ * One basis of the stream: the columns of q, row-major [width, kept]. A NULL
+ * basis is the identity.
+ */
+struct slim_basis {
+    double *q;
+    size_t width, kept;
+};
+void slim_basis_free(struct slim_basis *basis);
+
+/*
+ * Basis of a site by PCA: the eigenvectors of gram[width, width] (destroyed),
+ * largest first, then cut to `kept` columns. values[width] receives the
+ * eigenvalues. orient=random turns the kept columns by a random orthogonal
+ * matrix (the kept subspace stays the same): Q R, R = blockdiag(U, I).
+ */
+SLIM_NODISCARD enum slim_status
+slim_basis_pca(struct slim_basis *out, double *values, double *gram,
+               size_t width, size_t kept, const struct slim_rotate_args *args,
+               size_t site, struct slim_span at, struct slim_diag *diag);
+
+/*
+ * Re-expresses one tensor of `from` in new bases and gives it to `to`:
+ *
+ *     W' = Q_out^T W diag(gain) Q_in
+ *
+ * in f64, rounded once. `in` acts on a stream dimension of the columns (and of
+ * the embedding table), `out` on one of the rows (and on a vector); gain is
+ * the folded norm weight of what the tensor reads, or NULL.
+ */
+SLIM_NODISCARD enum slim_status
+slim_rotate_tensor(struct slim_model *to, struct slim_model *from,
+                   const struct slim_tensor *tensor,
+                   const struct slim_basis *in, const struct slim_basis *out,
+                   const float *gain, struct slim_diag *diag);
+
+/* Rotates every tensor of a node that touches the stream. `gain` as above. */
+SLIM_NODISCARD enum slim_status
+slim_rotate_node(struct slim_model *to, struct slim_model *from,
+                 const struct slim_node *node, const struct slim_basis *in,
+                 const struct slim_basis *out, const float *gain,
+                 struct slim_diag *diag);
+
+/* The weight of a norm node, its offset added: [width]; all ones where it has
+ * none. The caller frees it; NULL after an error. */
+float *slim_norm_gain(struct slim_model *model, const struct slim_node *norm,
+                      struct slim_diag *diag);
+
+/* The norm node whose output `node` reads, or NULL. */
+const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
+                                          const struct slim_node *node);
+
+/* The two algorithms. `shape` is that of the result. */
+SLIM_NODISCARD enum slim_status
+slim_rotate_blocks(struct slim_model **out, struct slim_rotation **rotation,
+                   struct slim_run *run, const struct slim_op *rotate,
+                   const struct slim_shape *shape, const char *title);
+SLIM_NODISCARD enum slim_status
+slim_rotate_model(struct slim_model **out, struct slim_rotation **rotation,
+                  struct slim_run *run, const struct slim_op *rotate,
+                  const struct slim_shape *shape, const char *title);
+
+/* Windows cut into groups of about this many tokens for one forward call. */
+#define SLIM_GROUP_TOKENS 4096
+
+/* The stream of all calibration tokens at one site. */
+struct slim_stream {
+    float *x;
+    size_t tokens, width;
+};
+
+/* Window-aligned groups of tokens: calls `visit` for tokens first..last-1 with
+ * the batch that they are. Stops at the first failure, or when interrupted. */
+SLIM_NODISCARD enum slim_status slim_for_groups(
+    struct slim_run *run, const struct slim_tokens *tokens,
+    enum slim_status (*visit)(void *context, const struct slim_batch *batch,
+                              size_t first, size_t count),
+    void *context, const struct slim_op *op);
+
+#endif

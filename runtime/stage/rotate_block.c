@@ -1,0 +1,273 @@
+/* rotate_block.c - a basis of its own for every site of the stream (SliceGPT)
+ *
+ * Ashkboos et al. 2024, arXiv:2401.15024, interleaved as in the reference: the
+ * basis of a site is chosen on signals that already carry the error of every
+ * slice before it. The sliced model is run as the dense one with the projector
+ * P = Q_d Q_d^T applied to the stream at each site, which gives the same
+ * function: RMSN divides by the original width, so |x P| = |x Q_d|, and
+ * (W Q_d)(Q_d^T x) = W P x. One pass over a layer is enough, and no block kind
+ * needs to know about slicing.
+ */
+#include "runtime/stage/rotate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct walk {
+    struct slim_run *run;
+    const struct slim_op *op;
+    const struct slim_rotate_args *args;
+    const struct slim_shape *shape;   /* of the result */
+    struct slim_model *from, *to;
+    const struct slim_tokens *tokens;
+    struct slim_layer *layer;
+    struct slim_rotation *rotation;
+    struct slim_stream stream;        /* original basis, full width */
+    double *gram;
+    struct slim_basis here;           /* basis of the site we stand at */
+    size_t site;
+    double done;                      /* groups' tokens worked on */
+};
+
+static enum slim_status no_memory(const struct walk *walk)
+{
+    return slim_fail(walk->run->diag, "O001", walk->op->span,
+                     "out of memory for %zu tokens of width %zu",
+                     walk->stream.tokens, walk->stream.width);
+}
+
+/* Runs the loaded nodes on one group in place and adds to the Gram matrix. */
+static enum slim_status visit_group(void *context,
+                                    const struct slim_batch *batch,
+                                    size_t first, size_t count)
+{
+    struct walk *walk = context;
+    struct slim_run *run = walk->run;
+    float *x = walk->stream.x + first * walk->stream.width;
+
+    if (slim_layer_forward(x, walk->layer, x, batch, NULL, NULL, NULL,
+                           run->kernels, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    run->kernels->gram(walk->gram, x, count, walk->stream.width);
+    walk->done += (double)count;
+    slim_progress_step(&run->progress, walk->done, NULL);
+    return SLIM_OK;
+}
+
+/* x <- x Q_d Q_d^T for every token. */
+static enum slim_status project(struct walk *walk,
+                                const struct slim_basis *basis)
+{
+    const struct slim_kernels *kernels = walk->run->kernels;
+    size_t width = basis->width, kept = basis->kept;
+    float *q = malloc(width * kept * sizeof(*q));
+    float *cut = malloc(SLIM_GROUP_TOKENS * kept * sizeof(*cut));
+
+    if (kept == width || !q || !cut) {
+        free(q);
+        free(cut);
+        return kept == width ? SLIM_OK : no_memory(walk);
+    }
+    for (size_t i = 0; i < width * kept; i++)
+        q[i] = (float)basis->q[i];
+    for (size_t t = 0; t < walk->stream.tokens; t += SLIM_GROUP_TOKENS) {
+        size_t left = walk->stream.tokens - t;
+        size_t rows = left < SLIM_GROUP_TOKENS ? left : SLIM_GROUP_TOKENS;
+        float *x = walk->stream.x + t * width;
+
+        kernels->matmul(cut, x, q, rows, width, kept, false);
+        kernels->linear(x, cut, q, NULL, rows, kept, width);
+    }
+    free(q);
+    free(cut);
+    return SLIM_OK;
+}
+
+/* Share of the trace that the first `kept` eigenvalues hold. */
+static double share(const double *values, size_t width, size_t kept)
+{
+    double inside = 0.0, all = 0.0;
+
+    for (size_t i = 0; i < width; i++) {
+        all += values[i];
+        if (i < kept)
+            inside += values[i];
+    }
+    return all > 0.0 ? inside / all : 1.0;
+}
+
+/* The basis of site `site` from the Gram matrix; the stream is cut to it. */
+static enum slim_status choose(struct slim_basis *next, struct walk *walk,
+                               size_t site)
+{
+    size_t width = walk->stream.width, kept = walk->shape->sites[site];
+    double *values = walk->rotation->values[site];
+
+    if (slim_basis_pca(next, values, walk->gram, width, kept, walk->args, site,
+                       walk->op->span, walk->run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    walk->rotation->kept[site] = share(values, width, kept);
+    return project(walk, next);
+}
+
+static enum slim_status rotate_reader(struct walk *walk,
+                                      const struct slim_node *node,
+                                      const struct slim_basis *out)
+{
+    const struct slim_node *norm =
+        slim_feeding_norm(walk->from->shape->arch, node);
+    float *gain = norm ? slim_norm_gain(walk->from, norm, walk->run->diag)
+                       : NULL;
+
+    if (norm && !gain)
+        return SLIM_FAILED;
+    enum slim_status status =
+        slim_rotate_node(walk->to, walk->from, node, &walk->here, out, gain,
+                         walk->run->diag);
+    free(gain);
+    return status;
+}
+
+/* S = Q_here^T Q_next, [kept here, kept next]: takes the stream from one basis
+ * to the next. */
+static enum slim_status set_shortcut(struct walk *walk,
+                                     const struct slim_node *add,
+                                     const struct slim_basis *next)
+{
+    size_t rows = walk->here.kept, cols = next->kept;
+    double *product = malloc(rows * cols * sizeof(*product));
+    struct slim_buffer *buffer = slim_buffer_new(rows * cols);
+
+    if (!product || !buffer) {
+        free(product);
+        slim_buffer_release(buffer);
+        return no_memory(walk);
+    }
+    slim_gemm_f64(product, walk->here.q, next->q, rows, next->width, cols, true,
+                  false);
+    for (size_t i = 0; i < rows * cols; i++)
+        buffer->data[i] = (float)product[i];
+    free(product);
+    slim_model_set(walk->to, add->slots[SLIM_ADD_SHORTCUT], buffer, rows, cols);
+    return SLIM_OK;
+}
+
+/* Nodes first..last, of which the last adds to the stream. */
+static enum slim_status walk_segment(struct walk *walk, size_t first,
+                                     size_t last)
+{
+    const struct slim_arch *arch = walk->from->shape->arch;
+    size_t width = walk->stream.width;
+    struct slim_basis next = { 0 };
+
+    memset(walk->gram, 0, width * width * sizeof(*walk->gram));
+    slim_layer_limit(walk->layer, first, last + 1);
+    enum slim_status status = slim_for_groups(walk->run, walk->tokens,
+                                              visit_group, walk, walk->op);
+    if (status == SLIM_OK)
+        status = choose(&next, walk, arch->nodes[last].site_out);
+    for (size_t i = first; status == SLIM_OK && i <= last; i++)
+        status = rotate_reader(walk, &arch->nodes[i], &next);
+    if (status == SLIM_OK)
+        status = set_shortcut(walk, &arch->nodes[last], &next);
+    slim_basis_free(&walk->here);
+    walk->here = next;
+    return status;
+}
+
+static bool adds_to_stream(const struct slim_node *node)
+{
+    return node->kind == SLIM_BLOCK_ADD && node->output == 0;
+}
+
+static enum slim_status walk_layer(struct walk *walk, size_t layer)
+{
+    const struct slim_arch *arch = walk->from->shape->arch;
+    size_t first = arch->layer_first[layer];
+
+    if (slim_layer_load(walk->layer, walk->from, (long)layer,
+                        walk->run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    for (size_t i = first; i < arch->layer_first[layer + 1]; i++)
+        if (adds_to_stream(&arch->nodes[i])) {
+            if (walk_segment(walk, first, i) != SLIM_OK)
+                return SLIM_FAILED;
+            first = i + 1;
+        }
+    return SLIM_OK;
+}
+
+/* The embedding, all layers, and the head on the last basis. */
+static enum slim_status walk_all(struct walk *walk)
+{
+    const struct slim_arch *arch = walk->from->shape->arch;
+
+    if (slim_layer_load(walk->layer, walk->from, -1, walk->run->diag) !=
+            SLIM_OK ||
+        slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op) !=
+            SLIM_OK ||
+        choose(&walk->here, walk, 0) != SLIM_OK)
+        return SLIM_FAILED;
+    for (size_t i = 0; i < arch->layer_first[0]; i++)
+        if (slim_rotate_node(walk->to, walk->from, &arch->nodes[i], NULL,
+                             &walk->here, NULL, walk->run->diag) != SLIM_OK)
+            return SLIM_FAILED;
+    for (size_t layer = 0; layer < arch->layers; layer++)
+        if (walk_layer(walk, layer) != SLIM_OK)
+            return SLIM_FAILED;
+    for (size_t i = arch->layer_first[arch->layers]; i < arch->node_count; i++)
+        if (rotate_reader(walk, &arch->nodes[i], NULL) != SLIM_OK)
+            return SLIM_FAILED;
+    walk->to->shape = walk->shape;
+    return SLIM_OK;
+}
+
+static bool open_walk(struct walk *walk)
+{
+    size_t width = walk->from->shape->sites[0];
+    const struct slim_tokens *tokens = walk->tokens;
+
+    walk->stream.width = width;
+    walk->stream.tokens = tokens->starts[tokens->sequences];
+    walk->stream.x =
+        malloc(walk->stream.tokens * width * sizeof(*walk->stream.x));
+    walk->gram = calloc(width * width, sizeof(*walk->gram));
+    walk->rotation =
+        slim_rotation_new(walk->from->shape->arch->site_count, width);
+    walk->layer = slim_layer_new();
+    walk->to = slim_model_copy(walk->from);
+    return walk->stream.x && walk->gram && walk->rotation && walk->layer &&
+           walk->to;
+}
+
+enum slim_status slim_rotate_blocks(struct slim_model **out,
+                                    struct slim_rotation **rotation,
+                                    struct slim_run *run,
+                                    const struct slim_op *rotate,
+                                    const struct slim_shape *shape,
+                                    const char *title)
+{
+    struct walk walk = { .run = run, .op = rotate, .args = rotate->args,
+                         .shape = shape, .from = slim_run_model(run, rotate),
+                         .tokens = slim_run_tokens(run, rotate) };
+    enum slim_status status =
+        open_walk(&walk) ? SLIM_OK : no_memory(&walk);
+
+    slim_progress_begin(&run->progress, title,
+                        (double)walk.stream.tokens *
+                            (double)shape->arch->site_count);
+    if (status == SLIM_OK)
+        status = walk_all(&walk);
+    free(walk.stream.x);
+    free(walk.gram);
+    slim_basis_free(&walk.here);
+    slim_layer_free(walk.layer);
+    if (status != SLIM_OK) {
+        slim_model_free(walk.to);
+        slim_rotation_free(walk.rotation);
+        return status;
+    }
+    *out = walk.to;
+    *rotation = walk.rotation;
+    return SLIM_OK;
+}

@@ -1,0 +1,210 @@
+/* rotate_model.c - one basis of the stream for the whole model
+ *
+ * With the same basis at every site the shortcut matrices are the identity, so
+ * the result is an ordinary, narrower model. The Gram matrix is summed over
+ * the inputs of every norm that reads the stream; cov=normed takes each
+ * token's vector divided by its RMS, which is what the norm hands on.
+ */
+#include "runtime/stage/rotate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct gather {
+    struct slim_run *run;
+    const struct slim_op *op;
+    const struct slim_rotate_args *args;
+    struct slim_model *from;
+    const struct slim_tokens *tokens;
+    struct slim_layer *layer;
+    struct slim_stream stream;
+    double *gram;
+    float *normed; /* one group's vectors divided by their RMS */
+    double done;
+};
+
+/* Every norm that reads the stream: what it reads goes into the sum. */
+static void see_input(void *context, const struct slim_node *node,
+                      const float *x, size_t tokens, size_t width)
+{
+    struct gather *gather = context;
+    const struct slim_kernels *kernels = gather->run->kernels;
+
+    if (node->kind != SLIM_BLOCK_NORM || node->inputs[0] != 0)
+        return;
+    if (gather->args->cov != SLIM_COV_RAW) {
+        kernels->rms_norm(gather->normed, NULL, x, NULL, tokens, width, width,
+                          (float)node->settings[SLIM_NORM_EPS], 0.0f);
+        x = gather->normed;
+    }
+    kernels->gram(gather->gram, x, tokens, width);
+}
+
+static enum slim_status visit_group(void *context,
+                                    const struct slim_batch *batch,
+                                    size_t first, size_t count)
+{
+    struct gather *gather = context;
+    struct slim_hooks hooks = { .context = gather, .input = see_input };
+    float *x = gather->stream.x + first * gather->stream.width;
+
+    if (slim_layer_forward(x, gather->layer, x, batch, NULL, &hooks, NULL,
+                           gather->run->kernels, gather->run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    gather->done += (double)count;
+    slim_progress_step(&gather->run->progress, gather->done, NULL);
+    return SLIM_OK;
+}
+
+static enum slim_status gather_all(struct gather *gather)
+{
+    long layers = (long)gather->from->shape->arch->layers;
+
+    for (long part = -1; part <= layers; part++)
+        if (slim_layer_load(gather->layer, gather->from, part,
+                            gather->run->diag) != SLIM_OK ||
+            slim_for_groups(gather->run, gather->tokens, visit_group, gather,
+                            gather->op) != SLIM_OK)
+            return SLIM_FAILED;
+    return SLIM_OK;
+}
+
+/* The longest group: a single window may be longer than the usual one. */
+static size_t longest_group(const struct slim_tokens *tokens)
+{
+    size_t longest = SLIM_GROUP_TOKENS;
+
+    for (size_t i = 0; i < tokens->sequences; i++)
+        if (tokens->starts[i + 1] - tokens->starts[i] > longest)
+            longest = tokens->starts[i + 1] - tokens->starts[i];
+    return longest;
+}
+
+static bool open_gather(struct gather *gather)
+{
+    size_t width = gather->from->shape->sites[0];
+    const struct slim_tokens *tokens = gather->tokens;
+
+    gather->stream.width = width;
+    gather->stream.tokens = tokens->starts[tokens->sequences];
+    gather->stream.x =
+        malloc(gather->stream.tokens * width * sizeof(*gather->stream.x));
+    gather->normed =
+        malloc(longest_group(tokens) * width * sizeof(*gather->normed));
+    gather->gram = calloc(width * width, sizeof(*gather->gram));
+    gather->layer = slim_layer_new();
+    return gather->stream.x && gather->normed && gather->gram && gather->layer;
+}
+
+static void close_gather(struct gather *gather)
+{
+    free(gather->stream.x);
+    free(gather->normed);
+    free(gather->gram);
+    slim_layer_free(gather->layer);
+}
+
+/* Norm weights move into the linears that read them; what stays is one. */
+static enum slim_status unit_norm(struct slim_model *to,
+                                  const struct slim_node *norm, size_t width,
+                                  struct slim_diag *diag)
+{
+    const struct slim_tensor *weight = norm->slots[SLIM_NORM_WEIGHT];
+    struct slim_buffer *buffer = weight ? slim_buffer_new(width) : NULL;
+
+    if (!weight)
+        return SLIM_OK;
+    if (!buffer)
+        return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                         "out of memory for tensor \"%s\"", weight->name);
+    for (size_t i = 0; i < width; i++)
+        buffer->data[i] = 1.0f - (float)norm->settings[SLIM_NORM_OFFSET];
+    slim_model_set(to, weight, buffer, width, 1);
+    return SLIM_OK;
+}
+
+static enum slim_status rotate_nodes(struct slim_model *to,
+                                     struct slim_model *from,
+                                     const struct slim_basis *basis,
+                                     struct slim_diag *diag)
+{
+    const struct slim_arch *arch = from->shape->arch;
+
+    for (size_t i = 0; i < arch->node_count; i++) {
+        const struct slim_node *node = &arch->nodes[i];
+        const struct slim_node *norm = slim_feeding_norm(arch, node);
+        float *gain = NULL;
+
+        if (node->kind == SLIM_BLOCK_NORM &&
+            unit_norm(to, node, basis->width, diag) != SLIM_OK)
+            return SLIM_FAILED;
+        if (norm && !(gain = slim_norm_gain(from, norm, diag)))
+            return SLIM_FAILED;
+        enum slim_status status =
+            slim_rotate_node(to, from, node, basis, basis, gain, diag);
+        free(gain);
+        if (status != SLIM_OK)
+            return status;
+    }
+    return SLIM_OK;
+}
+
+/* The model in the basis of the eigenvectors of what was gathered. */
+static enum slim_status turn_model(struct slim_model **out,
+                                   struct slim_rotation **rotation,
+                                   struct gather *gather,
+                                   const struct slim_shape *shape)
+{
+    size_t width = gather->stream.width;
+    struct slim_diag *diag = gather->run->diag;
+    struct slim_basis basis = { 0 };
+
+    *rotation = slim_rotation_new(1, width);
+    *out = slim_model_copy(gather->from);
+    if (!*rotation || !*out)
+        return slim_fail(diag, "O001", gather->op->span, "out of memory");
+    enum slim_status status =
+        slim_basis_pca(&basis, (*rotation)->values[0], gather->gram, width,
+                       width, gather->args, 0, gather->op->span, diag);
+    if (status == SLIM_OK)
+        status = rotate_nodes(*out, gather->from, &basis, diag);
+    (*rotation)->kept[0] = 1.0;
+    slim_basis_free(&basis);
+    (*out)->shape = shape;
+    return status;
+}
+
+enum slim_status slim_rotate_model(struct slim_model **out,
+                                   struct slim_rotation **rotation,
+                                   struct slim_run *run,
+                                   const struct slim_op *rotate,
+                                   const struct slim_shape *shape,
+                                   const char *title)
+{
+    struct gather gather = { .run = run, .op = rotate, .args = rotate->args,
+                             .from = slim_run_model(run, rotate),
+                             .tokens = slim_run_tokens(run, rotate) };
+    enum slim_status status = SLIM_OK;
+
+    *out = NULL;
+    *rotation = NULL;
+    if (!open_gather(&gather))
+        status = slim_fail(run->diag, "O001", rotate->span,
+                           "out of memory for %zu tokens of width %zu",
+                           gather.stream.tokens, gather.stream.width);
+    slim_progress_begin(&run->progress, title,
+                        (double)gather.stream.tokens *
+                            (double)(shape->arch->layers + 2));
+    if (status == SLIM_OK)
+        status = gather_all(&gather);
+    if (status == SLIM_OK)
+        status = turn_model(out, rotation, &gather, shape);
+    close_gather(&gather);
+    if (status == SLIM_OK)
+        return SLIM_OK;
+    slim_model_free(*out);
+    slim_rotation_free(*rotation);
+    *out = NULL;
+    *rotation = NULL;
+    return status;
+}
