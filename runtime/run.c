@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "runtime/report.h"
+#include "runtime/train/lora.h"
 
 #include <stdlib.h>
 
@@ -48,13 +49,15 @@ static void release(struct slim_result *result)
     slim_scores_free(result->scores);
     slim_tokens_free(result->tokens);
     slim_tokens_free(result->records);
+    slim_lora_free(result->adapters);
     if (result->rotation_free)
         result->rotation_free(result->rotation);
     *result = (struct slim_result){ 0 };
 }
 
 /* Whether an operation after `op` reads what `from` gave. `prune steps=2` runs
- * the scoring again, so what its scores were made from must stay as well. */
+ * the scoring again, and slice may carry out the rotation itself, so what
+ * scores and rotations were made from must stay as well. */
 static bool read_later(const struct slim_op *op, const struct slim_op *from)
 {
     for (const struct slim_op *later = op->next; later; later = later->next)
@@ -65,7 +68,8 @@ static bool read_later(const struct slim_op *op, const struct slim_op *from)
                 return true;
             for (size_t j = 0; j < source->input_count; j++)
                 if (source->inputs[j].op == from &&
-                    later->inputs[i].type == SLIM_TYPE_SCORES)
+                    (later->inputs[i].type == SLIM_TYPE_SCORES ||
+                     later->inputs[i].type == SLIM_TYPE_ROTATION))
                     return true;
         }
     return false;

@@ -25,7 +25,8 @@ struct slim_scores {
 };
 void slim_scores_free(struct slim_scores *scores);
 
-struct slim_rotation;  /* runtime/stage/rotate.h */
+struct slim_rotation; /* runtime/stage/rotate.h */
+struct slim_adapters; /* runtime/train/lora.h */
 
 /* What an operation gave, by op->id. */
 struct slim_result {
@@ -34,6 +35,7 @@ struct slim_result {
     struct slim_scores *scores;
     struct slim_rotation *rotation;
     void (*rotation_free)(struct slim_rotation *rotation);
+    struct slim_adapters *adapters; /* of recover lora, merged into model */
     struct slim_tokens *tokens;   /* of a sample: windows .. */
     struct slim_tokens *records;  /* .. and the same set as records */
     struct slim_text *report;  /* extra lines for the summary, or NULL */

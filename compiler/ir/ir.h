@@ -19,6 +19,7 @@ enum slim_type {
     SLIM_TYPE_ROTATION = 8,
     SLIM_TYPE_TOKENS = 16,
     SLIM_TYPE_METRIC = 32,
+    SLIM_TYPE_ADAPTER = 64, /* low-rank factors, already merged */
 };
 const char *slim_type_name(enum slim_type type);
 

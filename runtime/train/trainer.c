@@ -1,0 +1,305 @@
+/* trainer.c - the loop over batches: clipping, AdamW, checks, progress */
+#include "runtime/train/trainer.h"
+
+#include "base/random.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Learned numbers with room for their moments. */
+static bool learn(struct slim_trainer *trainer, float *w, float *grad,
+                  size_t count)
+{
+    struct slim_learned *one = &trainer->learned[trainer->learned_count];
+
+    *one = (struct slim_learned){ .w = w, .grad = grad, .count = count };
+    if (!grad) {
+        one->grad = calloc(count, sizeof(float));
+        one->owned = true;
+    }
+    one->m = calloc(count, sizeof(float));
+    one->v = calloc(count, sizeof(float));
+    trainer->learned_count++;
+    return one->grad && one->m && one->v;
+}
+
+static bool learn_adapters(struct slim_trainer *trainer)
+{
+    struct slim_adapters *adapters = trainer->adapters;
+    const struct slim_shape *shape = trainer->model->shape;
+
+    for (size_t i = 0; i < adapters->count; i++) {
+        struct slim_adapter *one = adapters->by_tensor[i];
+        const struct slim_tensor *tensor = &adapters->arch->tensors[i];
+
+        if (!one)
+            continue;
+        if (!learn(trainer, one->a, one->da,
+                   one->rank * slim_tensor_size(shape, tensor, 1)) ||
+            !learn(trainer, one->b, one->db,
+                   one->rank * slim_tensor_size(shape, tensor, 0)))
+            return false;
+    }
+    return true;
+}
+
+/* Every stored tensor becomes a buffer of its own that training may write. */
+static enum slim_status learn_weights(struct slim_trainer *trainer)
+{
+    struct slim_model *model = trainer->model;
+    const struct slim_arch *arch = model->shape->arch;
+    struct slim_diag *diag = trainer->run->diag;
+
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        size_t cols = 1, rows = slim_tensor_size(model->shape, tensor, 0);
+
+        if (!slim_tensor_stored(model->shape, tensor))
+            continue;
+        if (tensor->dims_count == 2)
+            cols = slim_tensor_size(model->shape, tensor, 1);
+        struct slim_buffer *buffer = slim_buffer_new(rows * cols);
+        if (!buffer)
+            return slim_fail(diag, "O001", trainer->op->span,
+                             "out of memory for tensor \"%s\"", tensor->name);
+        if (slim_model_read(buffer->data, model, tensor, diag) != SLIM_OK) {
+            slim_buffer_release(buffer);
+            return SLIM_FAILED;
+        }
+        slim_model_set(model, tensor, buffer, rows, cols);
+        if (!learn(trainer, buffer->data, NULL, rows * cols))
+            return slim_fail(diag, "O001", trainer->op->span,
+                             "out of memory for the moments of \"%s\"",
+                             tensor->name);
+        trainer->grads[i] =
+            trainer->learned[trainer->learned_count - 1].grad;
+    }
+    for (size_t i = 0; i < arch->tensor_count; i++)
+        if (!trainer->grads[i] && arch->tensors[i].tied_to)
+            trainer->grads[i] = trainer->grads[arch->tensors[i].tied_to->index];
+    return SLIM_OK;
+}
+
+enum slim_status slim_trainer_open(struct slim_trainer *trainer)
+{
+    const struct slim_arch *arch = trainer->model->shape->arch;
+
+    trainer->layer = slim_layer_new();
+    trainer->tape = slim_tape_new();
+    trainer->inputs = calloc(arch->layers + 2, sizeof(*trainer->inputs));
+    trainer->grads = calloc(arch->tensor_count, sizeof(*trainer->grads));
+    trainer->learned =
+        calloc(2 * arch->tensor_count, sizeof(*trainer->learned));
+    trainer->order = calloc(trainer->records->sequences + 1,
+                            sizeof(*trainer->order));
+    if (!trainer->layer || !trainer->tape || !trainer->inputs ||
+        !trainer->grads || !trainer->learned || !trainer->order ||
+        (trainer->adapters && !learn_adapters(trainer)))
+        return slim_fail(trainer->run->diag, "O001", trainer->op->span,
+                         "out of memory for training");
+    return trainer->adapters ? SLIM_OK : learn_weights(trainer);
+}
+
+void slim_trainer_close(struct slim_trainer *trainer)
+{
+    size_t layers = trainer->model ? trainer->model->shape->arch->layers : 0;
+
+    for (size_t i = 0; trainer->inputs && i < layers + 2; i++)
+        free(trainer->inputs[i]);
+    for (size_t i = 0; trainer->learned && i < trainer->learned_count; i++) {
+        struct slim_learned *one = &trainer->learned[i];
+
+        if (one->owned)
+            free(one->grad);
+        free(one->m);
+        free(one->v);
+    }
+    free(trainer->inputs);
+    free(trainer->learned);
+    free(trainer->grads);
+    free(trainer->order);
+    free(trainer->gradient[0]);
+    free(trainer->gradient[1]);
+    free(trainer->ids);
+    free(trainer->targets);
+    free(trainer->starts);
+    free(trainer->nll);
+    slim_layer_free(trainer->layer);
+    slim_tape_free(trainer->tape);
+}
+
+/* Scales all gradients so that their norm is at most `clip` (0: never), and
+ * returns the norm before. */
+static double clip(struct slim_trainer *trainer)
+{
+    double squares = 0.0;
+
+    for (size_t i = 0; i < trainer->learned_count; i++)
+        squares += trainer->run->kernels->sum_squares(
+            trainer->learned[i].grad, trainer->learned[i].count);
+    double norm = sqrt(squares);
+    if (trainer->how->clip <= 0.0 || !(norm > trainer->how->clip))
+        return norm;
+    float factor = (float)(trainer->how->clip / (norm + 1e-6));
+    for (size_t i = 0; i < trainer->learned_count; i++)
+        for (size_t j = 0; j < trainer->learned[i].count; j++)
+            trainer->learned[i].grad[j] *= factor;
+    return norm;
+}
+
+static void update(struct slim_trainer *trainer, long step)
+{
+    const struct slim_training *how = trainer->how;
+    double lr = how->lr * slim_schedule_factor((enum slim_schedule)how->schedule,
+                                               step, trainer->steps,
+                                               how->warmup);
+
+    for (size_t i = 0; i < trainer->learned_count; i++) {
+        struct slim_learned *one = &trainer->learned[i];
+
+        trainer->run->kernels->adamw(
+            one->w, one->m, one->v, one->grad, one->count, (float)lr,
+            (float)how->beta1, (float)how->beta2, (float)how->eps,
+            (float)how->decay, step);
+        memset(one->grad, 0, one->count * sizeof(float));
+    }
+}
+
+/* The records of step 1.. in the order of their epoch's permutation. */
+static const size_t *records_of(struct slim_trainer *trainer, long step,
+                                size_t *list)
+{
+    size_t batch = (size_t)trainer->how->batch, n = trainer->train_count;
+    size_t at = (size_t)(step - 1) * batch;
+
+    for (size_t i = 0; i < batch; i++, at++) {
+        if (at % n == 0 || (i == 0 && step == 1))
+            slim_random_permutation(trainer->order, n,
+                                    (uint64_t)trainer->how->seed,
+                                    SLIM_STREAM_SHUFFLE,
+                                    (uint64_t)(at / n) * n);
+        list[i] = trainer->order[at % n];
+    }
+    return list;
+}
+
+/* The first step must not raise the loss of the batch it was taken on. */
+static enum slim_status check_first(struct slim_trainer *trainer,
+                                    const size_t *list, double before)
+{
+    double after;
+
+    if (slim_trainer_loss(&after, trainer, list, (size_t)trainer->how->batch,
+                          false, 0) != SLIM_OK)
+        return SLIM_FAILED;
+    if (after <= before + 1e-4 * fabs(before))
+        return SLIM_OK;
+    return slim_fail(trainer->run->diag, "R301", trainer->op->span,
+                     "the first step raised the loss of its own batch from "
+                     "%.6g to %.6g; the learning rate is too high",
+                     before, after);
+}
+
+static enum slim_status one_step(struct slim_trainer *trainer, long step,
+                                 size_t *list)
+{
+    double start = 0.0;
+    size_t batch = (size_t)trainer->how->batch;
+
+    records_of(trainer, step, list);
+    if (step == 1 &&
+        slim_trainer_loss(&start, trainer, list, batch, false, 0) != SLIM_OK)
+        return SLIM_FAILED;
+    if (slim_trainer_loss(&trainer->last_loss, trainer, list, batch, true,
+                          (uint64_t)step) != SLIM_OK)
+        return SLIM_FAILED;
+    double norm = clip(trainer);
+    if (!isfinite(trainer->last_loss) || !isfinite(norm))
+        return slim_fail(trainer->run->diag, "R302", trainer->op->span,
+                         "loss %g with gradient norm %g at step %ld: training "
+                         "has diverged",
+                         trainer->last_loss, norm, step);
+    update(trainer, step);
+    if (step > 1)
+        return SLIM_OK;
+    trainer->first_loss = start;
+    return check_first(trainer, list, start);
+}
+
+static enum slim_status validate(double *loss, struct slim_trainer *trainer)
+{
+    size_t *list = malloc((trainer->validation_count + 1) * sizeof(*list));
+
+    if (!list)
+        return slim_fail(trainer->run->diag, "O001", trainer->op->span,
+                         "out of memory");
+    for (size_t i = 0; i < trainer->validation_count; i++)
+        list[i] = trainer->train_count + i;
+    enum slim_status status = slim_trainer_loss(
+        loss, trainer, list, trainer->validation_count, false, 0);
+    free(list);
+    return status;
+}
+
+static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
+{
+    struct slim_run *run = trainer->run;
+    double mean = 0.0;
+
+    if (validate(&trainer->first_validation, trainer) != SLIM_OK)
+        return SLIM_FAILED;
+    for (long step = 1; step <= trainer->steps; step++) {
+        if (slim_interrupted())
+            return slim_fail(run->diag, "C130", trainer->op->span,
+                             "interrupted at step %ld of %ld; nothing was "
+                             "written",
+                             step, trainer->steps);
+        if (one_step(trainer, step, list) != SLIM_OK)
+            return SLIM_FAILED;
+        mean = step == 1 ? trainer->last_loss
+                         : 0.95 * mean + 0.05 * trainer->last_loss;
+        char text[32];
+        snprintf(text, sizeof(text), "loss %.3f", mean);
+        slim_progress_step(&run->progress, (double)step, text);
+    }
+    trainer->last_loss = mean;
+    return validate(&trainer->last_validation, trainer);
+}
+
+/* The last records are held out: a fixed set, never trained on. */
+static void split(struct slim_trainer *trainer)
+{
+    size_t all = trainer->records->sequences;
+    size_t held = (size_t)trainer->how->validation;
+
+    if (held > all / 10)
+        held = all / 10;
+    trainer->validation_count = held;
+    trainer->train_count = all - held;
+    size_t batch = (size_t)trainer->how->batch;
+    size_t epoch = (trainer->train_count + batch - 1) / batch;
+    trainer->steps = trainer->how->steps
+                         ? trainer->how->steps
+                         : trainer->how->epochs * (long)epoch;
+}
+
+enum slim_status slim_train(struct slim_trainer *trainer)
+{
+    size_t *list = malloc((size_t)trainer->how->batch * sizeof(*list));
+    enum slim_status status;
+
+    split(trainer);
+    if (!list)
+        return slim_fail(trainer->run->diag, "O001", trainer->op->span,
+                         "out of memory for a batch of %ld records",
+                         trainer->how->batch);
+    status = slim_trainer_open(trainer);
+    slim_progress_begin(&trainer->run->progress, trainer->op->text,
+                        (double)trainer->steps);
+    if (status == SLIM_OK)
+        status = loop(trainer, list);
+    free(list);
+    return status;
+}

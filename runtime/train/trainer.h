@@ -1,0 +1,73 @@
+/* trainer.h - the loop over batches: loss, gradients, clipping, AdamW */
+#ifndef SLIM_TRAINER_H
+#define SLIM_TRAINER_H
+
+#include "runtime/run.h"
+#include "runtime/train/lora.h"
+#include "runtime/train/schedule.h"
+
+struct slim_training {
+    long steps, epochs, batch, warmup, validation, seed;
+    double lr, beta1, beta2, eps, decay, clip, dropout;
+    int schedule;
+    bool mask; /* the prompt of a record is read, not learned */
+};
+
+/* Numbers that are learned, with the moments of AdamW. */
+struct slim_learned {
+    float *w, *grad, *m, *v;
+    size_t count;
+    bool owned; /* grad belongs to it */
+};
+
+struct slim_trainer {
+    struct slim_run *run;
+    const struct slim_op *op;
+    const struct slim_training *how;
+    struct slim_model *model;
+    const struct slim_tokens *records;
+    struct slim_adapters *adapters; /* NULL: all weights are learned */
+    struct slim_learned *learned;
+    size_t learned_count;
+    float **grads;         /* by tensor->index, where weights are learned */
+    size_t *order;         /* a permutation of the records for this epoch */
+    size_t train_count, validation_count;
+    long steps;            /* resolved */
+    /* one pass: */
+    struct slim_layer *layer;
+    struct slim_tape *tape;
+    float **inputs;        /* [layers + 2] stream before each part */
+    float *gradient[2];
+    int32_t *ids, *targets;
+    size_t *starts;
+    double *nll;
+    size_t capacity;       /* tokens that the buffers hold */
+    double first_loss, last_loss, first_validation, last_validation;
+};
+
+/*
+ * Trains until `steps` are done. Loss is the mean over the target tokens of a
+ * batch, gathered over passes of at most SLIM_PASS_TOKENS tokens. The first
+ * step must not raise the loss of its own batch, or the run stops: a wrong
+ * rate or gradient shows before hours are spent.
+ */
+SLIM_NODISCARD enum slim_status slim_train(struct slim_trainer *trainer);
+
+#define SLIM_PASS_TOKENS 2048
+
+/* ---- pieces, in pass.c of this folder ---- */
+
+SLIM_NODISCARD enum slim_status slim_trainer_open(struct slim_trainer *trainer);
+void slim_trainer_close(struct slim_trainer *trainer);
+
+/*
+ * Forward over records[first..first+count) of `list`, and with `backward` also
+ * gradients of the mean loss (added to what is there). *loss: mean over target
+ * tokens. place: of this step, for dropout; 0: no dropout.
+ */
+SLIM_NODISCARD enum slim_status
+slim_trainer_loss(double *loss, struct slim_trainer *trainer,
+                  const size_t *list, size_t count, bool backward,
+                  uint64_t place);
+
+#endif
