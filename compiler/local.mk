@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/block.c \
     %D%/ir/checkpoint.c \
     %D%/ir/dtype.c \
+    %D%/ir/fact.c \
     %D%/ir/formula.c \
     %D%/ir/groups.c \
     %D%/ir/header.c \

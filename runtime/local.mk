@@ -27,7 +27,23 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/threads.c
 
 %C%_libruntime_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
-%C%_libruntime_a_SOURCES =
+%C%_libruntime_a_SOURCES = \
+    %D%/report.c \
+    %D%/run.c \
+    %D%/stage/assert.c \
+    %D%/stage/basis.c \
+    %D%/stage/input.c \
+    %D%/stage/measure.c \
+    %D%/stage/recover.c \
+    %D%/stage/rotate.c \
+    %D%/stage/rotate_block.c \
+    %D%/stage/rotate_model.c \
+    %D%/stage/sample.c \
+    %D%/stage/slice.c \
+    %D%/train/batch.c \
+    %D%/train/lora.c \
+    %D%/train/schedule.c \
+    %D%/train/trainer.c
 
 setsdir = $(pkgdatadir)/data
 dist_sets_DATA =

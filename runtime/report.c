@@ -60,15 +60,16 @@ void slim_report_start(struct slim_run *run)
     uint64_t params = params_of(input->shape);
 
     if (is_json(run)) {
-        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:I,s:s}", "v", 1, "event",
-                                "start", "model", input->name, "family",
-                                input->arch->family, "params",
-                                (json_int_t)params, "compute",
-                                run->program->compute));
+        put_json(run,
+                 json_pack("{s:i,s:s,s:s,s:s,s:I,s:s}", "v", 1, "event",
+                           "start", "model", input->name, "family",
+                           input->arch->family, "params", (json_int_t)params,
+                           "compute", run->program->compute));
         return;
     }
-    fprintf(run->progress.out, "%s: %s, %zu layers, %s parameters, stored as "
-                               "%s, arithmetic in %s\n",
+    fprintf(run->progress.out,
+            "%s: %s, %zu layers, %s parameters, stored as "
+            "%s, arithmetic in %s\n",
             input->name, input->arch->family, input->arch->layers,
             slim_text_grouped(run->arena, params),
             slim_dtype_name(input->arch->dtype), run->program->compute);
@@ -106,13 +107,12 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
     if (op->stage->hidden || op->implied)
         return;
     if (is_json(run)) {
-        put_json(run,
-                 json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1, "event",
-                           "stage", "stage", op->stage->name, "text", op->text,
-                           "result", middle(run, op), "seconds", seconds,
-                           "params",
-                           (json_int_t)params_of(op->after ? op->after
-                                                           : op->before)));
+        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1,
+                                "event", "stage", "stage", op->stage->name,
+                                "text", op->text, "result", middle(run, op),
+                                "seconds", seconds, "params",
+                                (json_int_t)params_of(op->after ? op->after
+                                                                : op->before)));
         return;
     }
     fprintf(out, " + %-36s %-40s %7s  %s\n", op->text, middle(run, op),
@@ -175,11 +175,11 @@ static void end_json(struct slim_run *run, uint64_t before, uint64_t after)
             json_object_set_new(object, "base", json_real(m->base));
         put_json(run, object);
     }
-    put_json(run, json_pack("{s:i,s:s,s:I,s:I,s:f,s:I}", "v", 1, "event", "end",
-                            "params_before", (json_int_t)before, "params",
-                            (json_int_t)after, "seconds",
-                            slim_now() - run->started, "peak_memory",
-                            (json_int_t)slim_peak_memory()));
+    put_json(run,
+             json_pack("{s:i,s:s,s:I,s:I,s:f,s:I}", "v", 1, "event", "end",
+                       "params_before", (json_int_t)before, "params",
+                       (json_int_t)after, "seconds", slim_now() - run->started,
+                       "peak_memory", (json_int_t)slim_peak_memory()));
 }
 
 void slim_report_end(struct slim_run *run)

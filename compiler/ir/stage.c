@@ -18,6 +18,8 @@ const char *slim_type_name(enum slim_type type)
         return "tokens";
     case SLIM_TYPE_METRIC:
         return "metric";
+    case SLIM_TYPE_ADAPTER:
+        return "adapter";
     }
     return "nothing";
 }

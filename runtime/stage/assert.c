@@ -11,8 +11,10 @@ struct assert_args {
 };
 
 static const struct slim_param params[] = {
-    { .name = "warn", .kind = SLIM_PARAM_BOOL,
-      .offset = offsetof(struct assert_args, warn), .initial = "no",
+    { .name = "warn",
+      .kind = SLIM_PARAM_BOOL,
+      .offset = offsetof(struct assert_args, warn),
+      .initial = "no",
       .help = "go on all the same (else warn)" },
     { .name = NULL },
 };
@@ -89,8 +91,8 @@ static enum slim_status run_assert(struct slim_run *run,
     }
     if (args->warn) {
         slim_warning(run->diag, "V002", op->span, "does not hold: %s", values);
-        run->detail = slim_arena_printf(run->arena, "does not hold: %s",
-                                        values);
+        run->detail =
+            slim_arena_printf(run->arena, "does not hold: %s", values);
         return SLIM_OK;
     }
     return slim_fail(run->diag, "V001", op->span,

@@ -93,8 +93,7 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
 static bool is_stream(const struct slim_model *model,
                       const struct slim_tensor *tensor, size_t d)
 {
-    return d < tensor->dims_count &&
-           tensor->dims[d]->kind == SLIM_DIM_AXIS &&
+    return d < tensor->dims_count && tensor->dims[d]->kind == SLIM_DIM_AXIS &&
            tensor->dims[d]->axis == model->shape->arch->stream;
 }
 
@@ -138,9 +137,8 @@ static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
                                     const float *gain, struct slim_diag *diag)
 {
     size_t rows = slim_tensor_size(from->shape, tensor, 0);
-    size_t cols = tensor->dims_count == 2
-                      ? slim_tensor_size(from->shape, tensor, 1)
-                      : 1;
+    size_t cols =
+        tensor->dims_count == 2 ? slim_tensor_size(from->shape, tensor, 1) : 1;
     float *w = malloc(rows * cols * sizeof(*w));
 
     *out = (struct matrix){ malloc(rows * cols * sizeof(double)), rows, cols };

@@ -19,21 +19,40 @@ struct measure_args {
 static const char *const picks[] = { "random", "first", NULL };
 
 static const struct slim_param params[] = {
-    { .name = "len", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct measure_args, len), .initial = "2048",
-      .min = 2, .max = 1 << 20, .methods = "ppl", .sample = true,
+    { .name = "len",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, len),
+      .initial = "2048",
+      .min = 2,
+      .max = 1 << 20,
+      .methods = "ppl",
+      .sample = true,
       .help = "tokens in a window; part of the protocol" },
-    { .name = "n", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct measure_args, n), .initial = "0", .min = 0,
-      .max = 1e9, .methods = "ppl", .sample = true,
+    { .name = "n",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, n),
+      .initial = "0",
+      .min = 0,
+      .max = 1e9,
+      .methods = "ppl",
+      .sample = true,
       .help = "windows; 0: all of the text" },
-    { .name = "pick", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct measure_args, pick), .choices = picks,
-      .initial = "first", .methods = "ppl", .sample = true,
+    { .name = "pick",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct measure_args, pick),
+      .choices = picks,
+      .initial = "first",
+      .methods = "ppl",
+      .sample = true,
       .help = "which windows, where n is less than all" },
-    { .name = "seed", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct measure_args, seed), .initial = "42",
-      .min = 0, .max = 9007199254740992.0, .methods = "ppl", .sample = true,
+    { .name = "seed",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, seed),
+      .initial = "42",
+      .min = 0,
+      .max = 9007199254740992.0,
+      .methods = "ppl",
+      .sample = true,
       .help = "of pick=random" },
     { .name = NULL },
 };
@@ -70,15 +89,14 @@ static enum slim_status perplexity(double *out, struct slim_run *run,
         return slim_fail(run->diag, "O001", op->span,
                          "out of memory for %zu windows", tokens->sequences);
     slim_progress_begin(&run->progress, op->text, 1.0);
-    enum slim_status status =
-        slim_model_nll(nll, model, tokens->ids, tokens->sequences,
-                       tokens->length, run->memory, run->kernels, tick, run,
-                       run->diag);
+    enum slim_status status = slim_model_nll(
+        nll, model, tokens->ids, tokens->sequences, tokens->length, run->memory,
+        run->kernels, tick, run, run->diag);
     double sum = 0.0;
     for (size_t i = 0; i < tokens->sequences; i++)
         sum += nll[i];
-    *out = exp(sum / ((double)tokens->sequences *
-                      (double)(tokens->length - 1)));
+    *out =
+        exp(sum / ((double)tokens->sequences * (double)(tokens->length - 1)));
     free(nll);
     return status;
 }
@@ -132,13 +150,12 @@ static enum slim_status run_measure(struct slim_run *run,
     if (!slim_fact_value(&value, op->method, model->shape) &&
         perplexity(&value, run, op, model) != SLIM_OK)
         return SLIM_FAILED;
-    struct slim_metric *metric =
-        slim_metric_add(run, op, op->method, tokens ? tokens->protocol : NULL,
-                        value);
+    struct slim_metric *metric = slim_metric_add(
+        run, op, op->method, tokens ? tokens->protocol : NULL, value);
     if (base_wanted(op) && measure_base(metric, run, op) != SLIM_OK)
         return SLIM_FAILED;
-    run->detail = slim_arena_printf(
-        run->arena, tokens ? "%s %.6g" : "%s %.10g", metric->label, value);
+    run->detail = slim_arena_printf(run->arena, tokens ? "%s %.6g" : "%s %.10g",
+                                    metric->label, value);
     return SLIM_OK;
 }
 

@@ -13,35 +13,58 @@ static const char *const covs[] = { "auto", "raw", "normed", NULL };
 static const char *const picks[] = { "random", "first", NULL };
 
 static const struct slim_param params[] = {
-    { .name = "per", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct slim_rotate_args, per), .choices = pers,
+    { .name = "per",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, per),
+      .choices = pers,
       .initial = "model",
       .help = "model: one basis, the result stays a stock model; block: a "
               "basis for each site with shortcut matrices between (SliceGPT)" },
-    { .name = "orient", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct slim_rotate_args, orient), .choices = orients,
+    { .name = "orient",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, orient),
+      .choices = orients,
       .initial = "pca",
       .help = "random: turn the kept columns once more by a random orthogonal "
               "matrix; the same function, outliers spread" },
-    { .name = "cov", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct slim_rotate_args, cov), .choices = covs,
+    { .name = "cov",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, cov),
+      .choices = covs,
       .initial = "auto",
       .help = "PCA of the residual itself (raw) or of each token's vector "
               "divided by its RMS (normed); auto: raw for per=block, normed "
               "for per=model" },
-    { .name = "n", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct slim_rotate_args, n), .initial = "128",
-      .min = 1, .max = 1e9, .sample = true, .help = "calibration windows" },
-    { .name = "len", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct slim_rotate_args, len), .initial = "2048",
-      .min = 2, .max = 1 << 20, .sample = true, .help = "tokens in each" },
-    { .name = "pick", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct slim_rotate_args, pick), .choices = picks,
-      .initial = "random", .sample = true,
+    { .name = "n",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, n),
+      .initial = "128",
+      .min = 1,
+      .max = 1e9,
+      .sample = true,
+      .help = "calibration windows" },
+    { .name = "len",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, len),
+      .initial = "2048",
+      .min = 2,
+      .max = 1 << 20,
+      .sample = true,
+      .help = "tokens in each" },
+    { .name = "pick",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, pick),
+      .choices = picks,
+      .initial = "random",
+      .sample = true,
       .help = "random windows by seed, or the first ones" },
-    { .name = "seed", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct slim_rotate_args, seed), .initial = "42",
-      .min = 0, .max = 9007199254740992.0, .sample = true,
+    { .name = "seed",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slim_rotate_args, seed),
+      .initial = "42",
+      .min = 0,
+      .max = 9007199254740992.0,
+      .sample = true,
       .help = "of pick=random and orient=random" },
     { .name = NULL },
 };
@@ -104,18 +127,18 @@ static enum slim_status resolve_rotate(struct slim_op *op,
     }
     op->after = after;
     op->resolved = slim_arena_printf(
-        diag->arena, args->per == SLIM_PER_BLOCK
-                         ? "%zu bases of %zu x %zu, shortcuts between"
-                         : "%zu basis of %zu x %zu",
+        diag->arena,
+        args->per == SLIM_PER_BLOCK
+            ? "%zu bases of %zu x %zu, shortcuts between"
+            : "%zu basis of %zu x %zu",
         args->per == SLIM_PER_BLOCK ? op->before->arch->site_count : (size_t)1,
         op->before->sites[0], op->before->sites[0]);
     double tokens = sample ? (double)sample->n * (double)sample->len : 0.0;
     double width = (double)op->before->sites[0];
     double sites = (double)op->before->arch->site_count;
-    op->cost.flops = 2.0 * (double)slim_shape_macs(op->before, 2048) / 2048.0 *
-                         tokens +
-                     sites * tokens * width * width + 10.0 * width * width *
-                                                          width * sites;
+    op->cost.flops =
+        2.0 * (double)slim_shape_macs(op->before, 2048) / 2048.0 * tokens +
+        sites * tokens * width * width + 10.0 * width * width * width * sites;
     op->cost.memory = (uint64_t)(tokens * width * 4.0 + width * width * 32.0);
     return SLIM_OK;
 }
@@ -150,7 +173,8 @@ static enum slim_status compare(struct difference *out, struct slim_run *run,
     for (size_t i = 0; status == SLIM_OK && i < count; i++) {
         sum += (double)one[i];
         squares += (double)one[i] * (double)one[i];
-        out->largest = fmax(out->largest, fabs((double)one[i] - (double)two[i]));
+        out->largest =
+            fmax(out->largest, fabs((double)one[i] - (double)two[i]));
     }
     out->deviation = sqrt(fmax(squares / n - sum / n * (sum / n), 0.0));
     free(one);
@@ -176,9 +200,9 @@ static enum slim_status self_test(struct slim_run *run,
                          "the rotation changed the function: logits differ by "
                          "%.3g, their deviation is %.3g",
                          d.largest, d.deviation);
-    run->detail = slim_arena_printf(run->arena,
-                                    "function kept: max|dlogit| %.1e of sd %.2g",
-                                    d.largest, d.deviation);
+    run->detail = slim_arena_printf(
+        run->arena, "function kept: max|dlogit| %.1e of sd %.2g", d.largest,
+        d.deviation);
     return SLIM_OK;
 }
 

@@ -17,16 +17,16 @@ struct walk {
     struct slim_run *run;
     const struct slim_op *op;
     const struct slim_rotate_args *args;
-    const struct slim_shape *shape;   /* of the result */
+    const struct slim_shape *shape; /* of the result */
     struct slim_model *from, *to;
     const struct slim_tokens *tokens;
     struct slim_layer *layer;
     struct slim_rotation *rotation;
-    struct slim_stream stream;        /* original basis, full width */
+    struct slim_stream stream; /* original basis, full width */
     double *gram;
-    struct slim_basis here;           /* basis of the site we stand at */
+    struct slim_basis here; /* basis of the site we stand at */
     size_t site;
-    double done;                      /* groups' tokens worked on */
+    double done; /* groups' tokens worked on */
 };
 
 static enum slim_status no_memory(const struct walk *walk)
@@ -116,14 +116,13 @@ static enum slim_status rotate_reader(struct walk *walk,
 {
     const struct slim_node *norm =
         slim_feeding_norm(walk->from->shape->arch, node);
-    float *gain = norm ? slim_norm_gain(walk->from, norm, walk->run->diag)
-                       : NULL;
+    float *gain =
+        norm ? slim_norm_gain(walk->from, norm, walk->run->diag) : NULL;
 
     if (norm && !gain)
         return SLIM_FAILED;
-    enum slim_status status =
-        slim_rotate_node(walk->to, walk->from, node, &walk->here, out, gain,
-                         walk->run->diag);
+    enum slim_status status = slim_rotate_node(
+        walk->to, walk->from, node, &walk->here, out, gain, walk->run->diag);
     free(gain);
     return status;
 }
@@ -162,8 +161,8 @@ static enum slim_status walk_segment(struct walk *walk, size_t first,
 
     memset(walk->gram, 0, width * width * sizeof(*walk->gram));
     slim_layer_limit(walk->layer, first, last + 1);
-    enum slim_status status = slim_for_groups(walk->run, walk->tokens,
-                                              visit_group, walk, walk->op);
+    enum slim_status status =
+        slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op);
     if (status == SLIM_OK)
         status = choose(&next, walk, arch->nodes[last].site_out);
     for (size_t i = first; status == SLIM_OK && i <= last; i++)
@@ -247,11 +246,13 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
                                     const struct slim_shape *shape,
                                     const char *title)
 {
-    struct walk walk = { .run = run, .op = rotate, .args = rotate->args,
-                         .shape = shape, .from = slim_run_model(run, rotate),
+    struct walk walk = { .run = run,
+                         .op = rotate,
+                         .args = rotate->args,
+                         .shape = shape,
+                         .from = slim_run_model(run, rotate),
                          .tokens = slim_run_tokens(run, rotate) };
-    enum slim_status status =
-        open_walk(&walk) ? SLIM_OK : no_memory(&walk);
+    enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
     slim_progress_begin(&run->progress, title,
                         (double)walk.stream.tokens *

@@ -181,7 +181,9 @@ enum slim_status slim_rotate_model(struct slim_model **out,
                                    const struct slim_shape *shape,
                                    const char *title)
 {
-    struct gather gather = { .run = run, .op = rotate, .args = rotate->args,
+    struct gather gather = { .run = run,
+                             .op = rotate,
+                             .args = rotate->args,
                              .from = slim_run_model(run, rotate),
                              .tokens = slim_run_tokens(run, rotate) };
     enum slim_status status = SLIM_OK;

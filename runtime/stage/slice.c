@@ -14,8 +14,11 @@ struct slice_args {
 static const char *const units[] = { "width", NULL };
 
 static const struct slim_param params[] = {
-    { .name = "round", .kind = SLIM_PARAM_INT,
-      .offset = offsetof(struct slice_args, round), .initial = "8", .min = 1,
+    { .name = "round",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct slice_args, round),
+      .initial = "8",
+      .min = 1,
       .max = 4096,
       .help = "the width is rounded down to a multiple of this" },
     { .name = NULL },
@@ -62,10 +65,9 @@ static enum slim_status resolve_slice(struct slim_op *op,
     if (!after->divisor)
         after->divisor = width;
     op->after = after;
-    op->resolved = slim_arena_printf(diag->arena, "%zu/%zu width (-%.2f%%)",
-                                     kept, width,
-                                     100.0 * (1.0 - (double)kept /
-                                                        (double)width));
+    op->resolved =
+        slim_arena_printf(diag->arena, "%zu/%zu width (-%.2f%%)", kept, width,
+                          100.0 * (1.0 - (double)kept / (double)width));
     if (op->fused && rotate)
         op->cost = rotate->cost;
     op->cost.memory += (uint64_t)slim_shape_params(after) * 4;
@@ -144,12 +146,12 @@ static void describe(struct slim_run *run, const struct slim_rotation *rotation,
         sites++;
     }
     if (sites == 1)
-        run->detail = slim_arena_printf(run->arena, "%.1f%% variance kept",
-                                        100.0 * sum);
+        run->detail =
+            slim_arena_printf(run->arena, "%.1f%% variance kept", 100.0 * sum);
     else if (sites > 1)
-        run->detail = slim_arena_printf(
-            run->arena, "%.1f%% variance kept, least %.1f%%",
-            100.0 * sum / (double)sites, 100.0 * least);
+        run->detail =
+            slim_arena_printf(run->arena, "%.1f%% variance kept, least %.1f%%",
+                              100.0 * sum / (double)sites, 100.0 * least);
 }
 
 static enum slim_status run_slice(struct slim_run *run,
@@ -177,7 +179,9 @@ const struct slim_stage slim_stage_slice = {
     .name = "slice",
     .summary = "remove the last columns of the rotated residual stream",
     .version = 1,
-    .amount = { .required = true, .units = units, .percent = true,
+    .amount = { .required = true,
+                .units = units,
+                .percent = true,
                 .number = true },
     .needs = SLIM_TYPE_MODEL | SLIM_TYPE_ROTATION,
     .gives = SLIM_TYPE_MODEL,

@@ -153,10 +153,9 @@ static enum slim_status head(double *sum, struct slim_trainer *trainer,
         *sum += trainer->nll[i];
     if (status != SLIM_OK || !(weight > 0.0f))
         return status;
-    return slim_layer_backward(trainer->gradient[0], trainer->layer,
-                               trainer->gradient[1], x, batch, trainer->tape,
-                               trainer->grads, adapters_of(trainer), kernels,
-                               diag);
+    return slim_layer_backward(
+        trainer->gradient[0], trainer->layer, trainer->gradient[1], x, batch,
+        trainer->tape, trainer->grads, adapters_of(trainer), kernels, diag);
 }
 
 /* Layers from the last to the first, each recomputed from its input. */
@@ -176,9 +175,10 @@ static enum slim_status backward(struct slim_trainer *trainer,
         if (slim_layer_load(trainer->layer, trainer->model, part, diag) !=
                 SLIM_OK ||
             slim_layer_forward(scratch, trainer->layer, x, batch, trainer->tape,
-                               NULL, adapters_of(trainer), kernels, diag) !=
-                SLIM_OK ||
-            slim_layer_backward(part > last ? trainer->gradient[1 - from] : NULL,
+                               NULL, adapters_of(trainer), kernels,
+                               diag) != SLIM_OK ||
+            slim_layer_backward(part > last ? trainer->gradient[1 - from]
+                                            : NULL,
                                 trainer->layer, trainer->gradient[from], x,
                                 batch, trainer->tape, trainer->grads,
                                 adapters_of(trainer), kernels, diag) != SLIM_OK)
@@ -206,9 +206,9 @@ enum slim_status slim_trainer_loss(double *loss, struct slim_trainer *trainer,
         struct slim_batch batch;
 
         while (last < count &&
-               (last == first || tokens + length_of(trainer->records,
-                                                    list[last]) <=
-                                     SLIM_PASS_TOKENS))
+               (last == first ||
+                tokens + length_of(trainer->records, list[last]) <=
+                    SLIM_PASS_TOKENS))
             tokens += length_of(trainer->records, list[last++]);
         if (reserve(trainer, tokens) != SLIM_OK)
             return SLIM_FAILED;

@@ -16,8 +16,8 @@ bool slim_lora_target(const struct slim_tensor *tensor,
     return tensor->role == SLIM_ROLE_MLP && targets != SLIM_TARGETS_ATTN;
 }
 
-size_t slim_lora_size(const struct slim_shape *shape,
-                      enum slim_targets targets, size_t rank)
+size_t slim_lora_size(const struct slim_shape *shape, enum slim_targets targets,
+                      size_t rank)
 {
     const struct slim_arch *arch = shape->arch;
     size_t size = 0;
@@ -85,10 +85,9 @@ struct slim_adapters *slim_lora_new(const struct slim_shape *shape,
 
     if (!adapters)
         return NULL;
-    *adapters = (struct slim_adapters){ .rank = rank,
-                                        .alpha = alpha,
-                                        .count = arch->tensor_count,
-                                        .arch = arch };
+    *adapters = (struct slim_adapters){
+        .rank = rank, .alpha = alpha, .count = arch->tensor_count, .arch = arch
+    };
     adapters->by_tensor =
         calloc(arch->tensor_count, sizeof(*adapters->by_tensor));
     bool whole = adapters->by_tensor != NULL;

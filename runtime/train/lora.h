@@ -11,10 +11,10 @@
 struct slim_adapters {
     size_t rank;
     double alpha;
-    size_t count;                   /* arch->tensor_count */
+    size_t count;                    /* arch->tensor_count */
     struct slim_adapter **by_tensor; /* by tensor->index; NULL: no adapter */
     const struct slim_arch *arch;
-    size_t trainable;               /* numbers in all a and b */
+    size_t trainable; /* numbers in all a and b */
 };
 
 /* Which linears take an adapter. */
@@ -24,8 +24,8 @@ bool slim_lora_target(const struct slim_tensor *tensor,
                       enum slim_targets targets);
 
 /* Numbers that an adapter of this rank has on every target of a shape. */
-size_t slim_lora_size(const struct slim_shape *shape,
-                      enum slim_targets targets, size_t rank);
+size_t slim_lora_size(const struct slim_shape *shape, enum slim_targets targets,
+                      size_t rank);
 
 /* NULL: out of memory. */
 struct slim_adapters *slim_lora_new(const struct slim_shape *shape,
@@ -34,8 +34,8 @@ struct slim_adapters *slim_lora_new(const struct slim_shape *shape,
 void slim_lora_free(struct slim_adapters *adapters);
 
 /* W += (alpha / r) B A in double, rounded once, for every target of model. */
-SLIM_NODISCARD enum slim_status
-slim_lora_merge(struct slim_model *model, const struct slim_adapters *adapters,
-                struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_lora_merge(
+    struct slim_model *model, const struct slim_adapters *adapters,
+    struct slim_diag *diag);
 
 #endif

@@ -2,8 +2,11 @@
 #ifndef SLIM_SCHEDULE_H
 #define SLIM_SCHEDULE_H
 
-enum slim_schedule { SLIM_SCHEDULE_LINEAR, SLIM_SCHEDULE_COSINE,
-                     SLIM_SCHEDULE_CONSTANT };
+enum slim_schedule {
+    SLIM_SCHEDULE_LINEAR,
+    SLIM_SCHEDULE_COSINE,
+    SLIM_SCHEDULE_CONSTANT
+};
 
 /*
  * Factor on the base rate at step 1..steps: rises linearly to 1 over `warmup`

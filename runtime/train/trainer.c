@@ -73,8 +73,7 @@ static enum slim_status learn_weights(struct slim_trainer *trainer)
             return slim_fail(diag, "O001", trainer->op->span,
                              "out of memory for the moments of \"%s\"",
                              tensor->name);
-        trainer->grads[i] =
-            trainer->learned[trainer->learned_count - 1].grad;
+        trainer->grads[i] = trainer->learned[trainer->learned_count - 1].grad;
     }
     for (size_t i = 0; i < arch->tensor_count; i++)
         if (!trainer->grads[i] && arch->tensors[i].tied_to)
@@ -92,8 +91,8 @@ enum slim_status slim_trainer_open(struct slim_trainer *trainer)
     trainer->grads = calloc(arch->tensor_count, sizeof(*trainer->grads));
     trainer->learned =
         calloc(2 * arch->tensor_count, sizeof(*trainer->learned));
-    trainer->order = calloc(trainer->records->sequences + 1,
-                            sizeof(*trainer->order));
+    trainer->order =
+        calloc(trainer->records->sequences + 1, sizeof(*trainer->order));
     if (!trainer->layer || !trainer->tape || !trainer->inputs ||
         !trainer->grads || !trainer->learned || !trainer->order ||
         (trainer->adapters && !learn_adapters(trainer)))
@@ -152,17 +151,17 @@ static double clip(struct slim_trainer *trainer)
 static void update(struct slim_trainer *trainer, long step)
 {
     const struct slim_training *how = trainer->how;
-    double lr = how->lr * slim_schedule_factor((enum slim_schedule)how->schedule,
-                                               step, trainer->steps,
-                                               how->warmup);
+    double lr =
+        how->lr * slim_schedule_factor((enum slim_schedule)how->schedule, step,
+                                       trainer->steps, how->warmup);
 
     for (size_t i = 0; i < trainer->learned_count; i++) {
         struct slim_learned *one = &trainer->learned[i];
 
-        trainer->run->kernels->adamw(
-            one->w, one->m, one->v, one->grad, one->count, (float)lr,
-            (float)how->beta1, (float)how->beta2, (float)how->eps,
-            (float)how->decay, step);
+        trainer->run->kernels->adamw(one->w, one->m, one->v, one->grad,
+                                     one->count, (float)lr, (float)how->beta1,
+                                     (float)how->beta2, (float)how->eps,
+                                     (float)how->decay, step);
         memset(one->grad, 0, one->count * sizeof(float));
     }
 }
@@ -176,10 +175,9 @@ static const size_t *records_of(struct slim_trainer *trainer, long step,
 
     for (size_t i = 0; i < batch; i++, at++) {
         if (at % n == 0 || (i == 0 && step == 1))
-            slim_random_permutation(trainer->order, n,
-                                    (uint64_t)trainer->how->seed,
-                                    SLIM_STREAM_SHUFFLE,
-                                    (uint64_t)(at / n) * n);
+            slim_random_permutation(
+                trainer->order, n, (uint64_t)trainer->how->seed,
+                SLIM_STREAM_SHUFFLE, (uint64_t)(at / n) * n);
         list[i] = trainer->order[at % n];
     }
     return list;
@@ -280,9 +278,8 @@ static void split(struct slim_trainer *trainer)
     trainer->train_count = all - held;
     size_t batch = (size_t)trainer->how->batch;
     size_t epoch = (trainer->train_count + batch - 1) / batch;
-    trainer->steps = trainer->how->steps
-                         ? trainer->how->steps
-                         : trainer->how->epochs * (long)epoch;
+    trainer->steps = trainer->how->steps ? trainer->how->steps
+                                         : trainer->how->epochs * (long)epoch;
 }
 
 enum slim_status slim_train(struct slim_trainer *trainer)

@@ -29,19 +29,19 @@ struct slim_trainer {
     struct slim_adapters *adapters; /* NULL: all weights are learned */
     struct slim_learned *learned;
     size_t learned_count;
-    float **grads;         /* by tensor->index, where weights are learned */
-    size_t *order;         /* a permutation of the records for this epoch */
+    float **grads; /* by tensor->index, where weights are learned */
+    size_t *order; /* a permutation of the records for this epoch */
     size_t train_count, validation_count;
-    long steps;            /* resolved */
+    long steps; /* resolved */
     /* one pass: */
     struct slim_layer *layer;
     struct slim_tape *tape;
-    float **inputs;        /* [layers + 2] stream before each part */
+    float **inputs; /* [layers + 2] stream before each part */
     float *gradient[2];
     int32_t *ids, *targets;
     size_t *starts;
     double *nll;
-    size_t capacity;       /* tokens that the buffers hold */
+    size_t capacity; /* tokens that the buffers hold */
     double first_loss, last_loss, first_validation, last_validation;
 };
 
@@ -65,9 +65,10 @@ void slim_trainer_close(struct slim_trainer *trainer);
  * gradients of the mean loss (added to what is there). *loss: mean over target
  * tokens. place: of this step, for dropout; 0: no dropout.
  */
-SLIM_NODISCARD enum slim_status
-slim_trainer_loss(double *loss, struct slim_trainer *trainer,
-                  const size_t *list, size_t count, bool backward,
-                  uint64_t place);
+SLIM_NODISCARD enum slim_status slim_trainer_loss(double *loss,
+                                                  struct slim_trainer *trainer,
+                                                  const size_t *list,
+                                                  size_t count, bool backward,
+                                                  uint64_t place);
 
 #endif
