@@ -27,7 +27,9 @@ slim_scripts =
 
 # Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
-slim_fuzzers =
+slim_fuzzers = \
+    %D%/fuzz/json \
+    %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.
 slim_benches =

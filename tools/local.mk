@@ -17,19 +17,16 @@ fuzz:
 	$(SLIM_SUBTREE) $@-tree --enable-fuzzers CC=clang CFLAGS='-O1 -g'
 	cd $@-tree && $(MAKE) $(AM_MAKEFLAGS) fuzzers
 	cd $@-tree && for harness in $(slim_fuzzers); do \
-	    name=$${harness##*/}; \
-	    $(MKDIR_P) found/$$name; \
-	    seeds=$(SLIM_HERE)/tests/fuzz/corpus/$$name; \
-	    test -d $$seeds || seeds=; \
-	    echo "fuzz $$name for $(FUZZ_SECONDS) s"; \
-	    $$harness -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-	        -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=found/ found/$$name $$seeds || exit 1; \
+	    $(SHELL) $(SLIM_HERE)/tools/fuzz-one $$harness \
+	        $(FUZZ_SECONDS) || exit 1; \
 	done
 
-fuzzers: $(slim_fuzzers)
+# A second make, so that lang/grammar.h is there before anything is compiled.
+fuzzers: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(slim_fuzzers)
 
-bench: $(slim_benches)
+bench: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(slim_benches)
 	@for bench in $(slim_benches); do ./$$bench || exit 1; done
 
 coverage:
@@ -62,8 +59,11 @@ format-check:
 	@$(SLIM_FIND_ALL) | xargs clang-format --dry-run --Werror
 
 # Rewrites what the golden tests expect; look at the difference.
-golden-update: slimc$(EXEEXT) check-local-share
-	GOLDEN_UPDATE=1 $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(SLIM_GOLDEN_TESTS)'
+golden-update: $(BUILT_SOURCES)
+	$(MAKE) $(AM_MAKEFLAGS) $(check_PROGRAMS) slimc$(EXEEXT) check-local-share
+	srcdir='$(SLIM_HERE)' builddir='$(abs_top_builddir)' \
+	    SLIMC_SHARE='$(abs_top_builddir)/share' \
+	    $(SHELL) $(srcdir)/tests/golden.tap --update
 
 clean-local:
 	rm -rf check-asan-tree fuzz-tree coverage-tree share
