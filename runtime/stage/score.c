@@ -1,0 +1,263 @@
+/* score.c - `score`: importance of every unit that may leave */
+#include "runtime/stage/score.h"
+
+#include "base/text.h"
+#include "runtime/stage/stages.h"
+#include "runtime/stage/units.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *const orders[] = {"vector", "1", "2", "mixed", NULL};
+static const char *const reductions[] = {"sum",   "mean",   "max",  "prod",
+                                         "first", "second", "last", NULL};
+static const char *const alignments[] = {"aligned", "reference", NULL};
+static const char *const picks[] = {"random", "first", NULL};
+
+static const struct slim_method methods[] = {
+#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)                 \
+    {.name = #method,                                                          \
+     .summary = text,                                                          \
+     .data = reads,                                                            \
+     .sample = standard,                                                       \
+     .paper = source},
+#include "runtime/stage/importance.def"
+#undef SLIM_IMPORTANCE
+    {.name = NULL},
+};
+
+static const struct {
+    const char *name;
+    bool averages;
+    enum slim_status (*run)(struct slim_scoring *scoring);
+} importances[] = {
+#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)                 \
+    {#method, mean, slim_importance_##method},
+#include "runtime/stage/importance.def"
+#undef SLIM_IMPORTANCE
+};
+
+#define FIELD(field) offsetof(struct slim_score_args, field)
+static const struct slim_param params[] = {
+    {.name = "order",
+     .kind = SLIM_PARAM_CHOICE,
+     .offset = FIELD(order),
+     .initial = "1",
+     .choices = orders,
+     .methods = "taylor",
+     .help = "vector: |sum of w g|; 1: sum of |w g|; 2: sum of |w F w| with "
+             "F the mean of squared gradients of single samples; mixed: sum "
+             "of |w g - w F w / 2|"},
+    {.name = "reduce",
+     .kind = SLIM_PARAM_CHOICE,
+     .offset = FIELD(reduce),
+     .initial = "sum",
+     .choices = reductions,
+     .methods = "l1 l2 taylor",
+     .help = "over the tensors of a group, for each index, before the indices "
+             "of a head are summed; first and second: that tensor in the "
+             "order of `slimc plan -v`; last: the one computed last; l1 and "
+             "l2 take the mean, which ranks like the sum"},
+    {.name = "gqa",
+     .kind = SLIM_PARAM_CHOICE,
+     .offset = FIELD(gqa),
+     .initial = "aligned",
+     .choices = alignments,
+     .methods = "l1 l2 taylor",
+     .help = "aligned: a key/value head is scored with its own query heads; "
+             "reference: LLM-Pruner's mistakes, rows of other heads, and a "
+             "tied table counted twice and untied when the width is pruned"},
+    {.name = "n",
+     .kind = SLIM_PARAM_INT,
+     .offset = FIELD(n),
+     .min = 1,
+     .max = 1e9,
+     .methods = "taylor",
+     .sample = true,
+     .help = "windows of the sample"},
+    {.name = "len",
+     .kind = SLIM_PARAM_INT,
+     .offset = FIELD(len),
+     .min = 2,
+     .max = 1e9,
+     .methods = "taylor",
+     .sample = true,
+     .help = "tokens of a window"},
+    {.name = "pick",
+     .kind = SLIM_PARAM_CHOICE,
+     .offset = FIELD(pick),
+     .choices = picks,
+     .methods = "taylor",
+     .sample = true,
+     .help = "windows by seed, or the first ones"},
+    {.name = "seed",
+     .kind = SLIM_PARAM_INT,
+     .offset = FIELD(seed),
+     .min = 0,
+     .max = 9e15,
+     .methods = "random taylor",
+     .sample = true,
+     .help = "of the choice of windows, or of the random scores"},
+    {.name = NULL},
+};
+#undef FIELD
+
+static size_t importance_of(const char *name)
+{
+    size_t i = 0;
+
+    while (i < SLIM_COUNT(importances) &&
+           strcmp(importances[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* l1 and l2 average over tensors whatever is asked for, so only the default
+ * and `mean` may be written. */
+static bool averages(const struct slim_op *op)
+{
+    size_t i = importance_of(op->method);
+
+    return i < SLIM_COUNT(importances) && importances[i].averages;
+}
+
+static enum slim_status check(const struct slim_op *op, struct slim_diag *diag)
+{
+    const struct slim_score_args *args = op->args;
+
+    if (averages(op) && args->reduce != SLIM_REDUCE_SUM &&
+        args->reduce != SLIM_REDUCE_MEAN)
+        return slim_fail(diag, "A120", op->span,
+                         "\"score %s\" averages over the tensors of a group: "
+                         "reduce=%s does not apply",
+                         op->method, reductions[args->reduce]);
+    return SLIM_OK;
+}
+
+/* The stream is scored only for a prune that asks for it: its gradients are
+ * those of every tensor, the tables included. */
+static bool stream_wanted(const struct slim_op *op)
+{
+    for (const struct slim_op *next = op->next; next; next = next->next)
+        if (slim_op_takes_width(next) && slim_op_input(next, SLIM_TYPE_SCORES) == op)
+            return true;
+    return false;
+}
+
+bool slim_score_as_reference(const struct slim_op *op)
+{
+    const struct slim_score_args *args = op->args;
+
+    return op->stage == &slim_stage_score && args->gqa == SLIM_GQA_REFERENCE;
+}
+
+/* Every layer's input is kept; one layer is computed forward twice and
+ * backward once: about four forward passes. */
+static struct slim_cost cost(const struct slim_op *op)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+    const struct slim_arch *arch = op->before->arch;
+    uint64_t params = slim_shape_params(op->before);
+    struct slim_cost cost = {.flops = (double)params};
+
+    cost.memory = 3 * sizeof(float) * (params / (arch->layers + 1));
+    if (sample && sample->n > 0 && sample->len > 0) {
+        uint64_t windows = (uint64_t)sample->n;
+        uint64_t length = (uint64_t)sample->len;
+        cost.flops += 8.0 * (double)windows *
+                      (double)slim_shape_macs(op->before, length);
+        cost.memory += windows * length * sizeof(float) *
+                       op->before->sites[0] * (arch->layers + 16);
+    }
+    return cost;
+}
+
+static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
+{
+    const struct slim_groups *groups = slim_discover(op->before, diag->arena);
+    bool stream = stream_wanted(op);
+    uint64_t units = 0;
+
+    for (size_t i = 0; i < groups->count; i++)
+        if (stream || !slim_group_is_stream(&groups->items[i]))
+            units += groups->items[i].units;
+    op->after = op->before;
+    op->resolved = slim_arena_printf(
+        diag->arena, "%s scores%s", slim_text_grouped(diag->arena, units),
+        averages(op) ? ", mean over tensors" : "");
+    op->cost = cost(op);
+    return SLIM_OK;
+}
+
+static enum slim_status finite_scores(const struct slim_scores *scores,
+                                      const struct slim_op *op,
+                                      struct slim_diag *diag)
+{
+    for (size_t g = 0; g < scores->groups->count; g++) {
+        const struct slim_group *group = &scores->groups->items[g];
+        for (size_t u = 0; scores->values[g] && u < group->units; u++)
+            if (!isfinite(scores->values[g][u]))
+                return slim_fail(diag, "R120", op->span,
+                                 "the score of unit %zu of \"%s\" is not a "
+                                 "finite number: the gradients overflow",
+                                 u, group->members[0].tensor->name);
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status score(struct slim_scoring *scoring,
+                              const struct slim_op *op)
+{
+    size_t i = importance_of(op->method);
+
+    if (i < SLIM_COUNT(importances))
+        return importances[i].run(scoring);
+    return slim_fail(scoring->run->diag, "N120", op->span,
+                     "no importance is called \"%s\"", op->method);
+}
+
+static enum slim_status run(struct slim_run *run, const struct slim_op *op)
+{
+    struct slim_model *model = slim_run_model(run, op);
+    struct slim_scoring scoring = {
+        .run = run,
+        .model = model,
+        .args = op->args,
+        .tokens = slim_run_tokens(run, op),
+        .groups = slim_discover(model->shape, run->arena),
+    };
+    enum slim_status status;
+
+    scoring.reduce = averages(op) ? SLIM_REDUCE_MEAN : scoring.args->reduce;
+    slim_terms_new(&scoring, stream_wanted(op));
+    status = score(&scoring, op);
+    if (status == SLIM_OK && !scoring.done)
+        slim_terms_reduce(&scoring);
+    slim_terms_free(&scoring);
+    if (status == SLIM_OK)
+        status = finite_scores(scoring.scores, op, run->diag);
+    if (status != SLIM_OK) {
+        slim_scores_free(scoring.scores);
+        return status;
+    }
+    slim_run_result(run, op)->scores = scoring.scores;
+    return SLIM_OK;
+}
+
+const struct slim_stage slim_stage_score = {
+    .name = "score",
+    .summary = "says how much each unit matters",
+    .version = 1,
+    .methods = methods,
+    .needs = SLIM_TYPE_MODEL | SLIM_TYPE_GROUPS,
+    .implied = SLIM_TYPE_GROUPS,
+    .gives = SLIM_TYPE_SCORES,
+    .keeps_function = true,
+    .data = true,
+    .params = params,
+    .args_size = sizeof(struct slim_score_args),
+    .check = check,
+    .resolve = resolve,
+    .run = run,
+};

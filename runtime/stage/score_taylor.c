@@ -1,0 +1,187 @@
+/* score_taylor.c - `score taylor`: the change of the loss that removal brings */
+#include "runtime/stage/score.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* S = w g */
+static void first_order(double *s, const float *w, const float *g,
+                        const float *f, size_t count)
+{
+    (void)f;
+    for (size_t i = 0; i < count; i++)
+        s[i] = (double)w[i] * (double)g[i];
+}
+
+/* S = w F w, F the Fisher diagonal: the mean of squared gradients of single
+ * samples. No half, no first order: the reference's param_second. */
+static void second_order(double *s, const float *w, const float *g,
+                         const float *f, size_t count)
+{
+    (void)g;
+    for (size_t i = 0; i < count; i++)
+        s[i] = (double)w[i] * (double)w[i] * (double)f[i];
+}
+
+/* S = w g - w F w / 2 */
+static void both_orders(double *s, const float *w, const float *g,
+                        const float *f, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        s[i] = (double)w[i] * (double)g[i] -
+               0.5 * (double)w[i] * (double)w[i] * (double)f[i];
+}
+
+slim_salience *const slim_taylor_salience[] = {
+    [SLIM_ORDER_VECTOR] = first_order,
+    [SLIM_ORDER_FIRST] = first_order,
+    [SLIM_ORDER_SECOND] = second_order,
+    [SLIM_ORDER_MIXED] = both_orders,
+};
+
+/* Gradients of one tensor while they are collected. */
+struct collected {
+    float *mean;   /* of the gradients of all samples */
+    float *square; /* of their squares; NULL where order needs none */
+};
+
+struct taylor {
+    struct slim_scoring *scoring;
+    slim_salience *salience;
+    size_t windows;
+    bool fisher;
+    struct collected *collected; /* by tensor->index */
+};
+
+static size_t elements(const struct slim_shape *shape,
+                       const struct slim_tensor *tensor)
+{
+    return slim_tensor_size(shape, tensor, 0) *
+           (tensor->dims_count > 1 ? slim_tensor_size(shape, tensor, 1) : 1);
+}
+
+static void forget(struct collected *collected)
+{
+    free(collected->mean);
+    free(collected->square);
+    *collected = (struct collected){0};
+}
+
+/* mean += g / n, square += g^2 / n. With windows of one length the mean is the
+ * gradient of the pooled batch, so one pass gives both. */
+static enum slim_status add_sample(struct taylor *taylor,
+                                   const struct slim_tensor *tensor,
+                                   const float *grad)
+{
+    struct collected *collected = &taylor->collected[tensor->index];
+    size_t count = elements(taylor->scoring->model->shape, tensor);
+    float share = 1.0f / (float)taylor->windows;
+
+    if (!collected->mean) {
+        collected->mean = calloc(count, sizeof(float));
+        collected->square = calloc(count, sizeof(float));
+    }
+    if (!collected->mean || !collected->square)
+        return slim_scoring_no_memory(taylor->scoring);
+    for (size_t i = 0; i < count; i++) {
+        collected->mean[i] += grad[i] * share;
+        collected->square[i] += grad[i] * grad[i] * share;
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status fold(struct taylor *taylor,
+                             const struct slim_tensor *tensor, const float *w,
+                             const float *grad)
+{
+    struct collected *collected = &taylor->collected[tensor->index];
+    const float *g = taylor->fisher ? collected->mean : grad;
+    bool enough = slim_terms_fold(taylor->scoring, tensor, w, g,
+                                  collected->square, taylor->salience);
+
+    forget(collected);
+    return enough ? SLIM_OK : slim_scoring_no_memory(taylor->scoring);
+}
+
+/* Gradients of a layer are complete: sums are taken and they may go. */
+static enum slim_status visit(void *context, long layer, size_t window,
+                              struct slim_layer *weights, float *const *grads,
+                              struct slim_diag *diag)
+{
+    struct taylor *taylor = context;
+    const struct slim_arch *arch = taylor->scoring->model->shape->arch;
+
+    (void)layer;
+    (void)diag;
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        const float *w;
+        if (!grads[i] || !slim_terms_want(taylor->scoring, tensor))
+            continue;
+        if (taylor->fisher &&
+            add_sample(taylor, tensor, grads[i]) != SLIM_OK)
+            return SLIM_FAILED;
+        w = slim_layer_weight(weights, tensor);
+        if (!w || (taylor->fisher && window + 1 < taylor->windows))
+            continue;
+        if (fold(taylor, tensor, w, grads[i]) != SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return SLIM_OK;
+}
+
+static void tick(void *context, double done, double total)
+{
+    struct slim_progress *progress = context;
+
+    progress->total = total;
+    slim_progress_step(progress, done, NULL);
+}
+
+static enum slim_status collect(struct taylor *taylor)
+{
+    struct slim_scoring *scoring = taylor->scoring;
+    struct slim_run *run = scoring->run;
+    const struct slim_tokens *tokens = scoring->tokens;
+    struct slim_gradient_visit visitor = {
+        .context = taylor, .visit = visit, .per_sample = taylor->fisher};
+    double loss = 0;
+
+    if (slim_model_gradients(&loss, scoring->model, tokens->ids,
+                             tokens->sequences, tokens->length, &visitor,
+                             run->kernels, tick, &run->progress,
+                             run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    run->detail = slim_arena_printf(run->arena, "loss %.4g", loss);
+    return SLIM_OK;
+}
+
+enum slim_status slim_importance_taylor(struct slim_scoring *scoring)
+{
+    const struct slim_tokens *tokens = scoring->tokens;
+    size_t tensors = scoring->model->shape->arch->tensor_count;
+    int order = scoring->args->order;
+    struct taylor taylor = {
+        .scoring = scoring,
+        .salience = slim_taylor_salience[order],
+        .fisher = order == SLIM_ORDER_SECOND || order == SLIM_ORDER_MIXED,
+    };
+    enum slim_status status;
+
+    if (!tokens || !tokens->uniform)
+        return slim_fail(scoring->run->diag, "D120", scoring->op->span,
+                         "\"score taylor\" needs windows of one length");
+    scoring->sign = order == SLIM_ORDER_VECTOR;
+    taylor.windows = tokens->sequences;
+    taylor.collected = calloc(tensors, sizeof *taylor.collected);
+    if (!taylor.collected)
+        return slim_scoring_no_memory(scoring);
+    status = collect(&taylor);
+    for (size_t i = 0; i < tensors; i++)
+        forget(&taylor.collected[i]);
+    free(taylor.collected);
+    return status;
+}
