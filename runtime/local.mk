@@ -32,14 +32,31 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/run.c \
     %D%/stage/assert.c \
     %D%/stage/basis.c \
+    %D%/stage/discover.c \
     %D%/stage/input.c \
     %D%/stage/measure.c \
+    %D%/stage/prune.c \
+    %D%/stage/prune.h \
+    %D%/stage/prune_count.c \
+    %D%/stage/prune_run.c \
+    %D%/stage/prune_scope.c \
+    %D%/stage/prune_select.c \
     %D%/stage/recover.c \
+    %D%/stage/registry.c \
     %D%/stage/rotate.c \
     %D%/stage/rotate_block.c \
     %D%/stage/rotate_model.c \
     %D%/stage/sample.c \
+    %D%/stage/score.c \
+    %D%/stage/score.h \
+    %D%/stage/score_random.c \
+    %D%/stage/score_taylor.c \
+    %D%/stage/score_terms.c \
+    %D%/stage/score_weights.c \
     %D%/stage/slice.c \
+    %D%/stage/stages.h \
+    %D%/stage/units.c \
+    %D%/stage/units.h \
     %D%/train/batch.c \
     %D%/train/lora.c \
     %D%/train/schedule.c \

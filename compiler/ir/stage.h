@@ -41,7 +41,9 @@ struct slim_param {
                                (parameter of that name), never in this stage's:
                                offset is not used. Where it is absent the
                                method's documented sample says it, then
-                               `initial`, then the row `sample` */
+                               `initial`, then the row `sample`. Of a method
+                               that reads no data it is the stage's own
+                               argument like any other (score random seed=) */
     const char *help;
 };
 

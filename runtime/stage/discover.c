@@ -5,22 +5,21 @@
 #include "runtime/stage/units.h"
 
 static const struct slim_method methods[] = {
-    {.name = "groups",
-     .summary = "coupled rows and columns of every tensor, by the axes of the "
-                "model's description",
-     .paper = "LLM-Pruner, arXiv 2305.11627, section 3.1"},
-    {.name = NULL},
+    { .name = "groups",
+      .summary = "coupled rows and columns of every tensor, by the axes of the "
+                 "model's description",
+      .paper = "LLM-Pruner, arXiv 2305.11627, section 3.1" },
+    { .name = NULL },
 };
 
-static const struct slim_param params[] = {{.name = NULL}};
+static const struct slim_param params[] = { { .name = NULL } };
 
 /* "90 kv heads, 46,080 mlp columns, 576 width" */
 static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
 {
     const struct slim_arch *arch = op->before->arch;
-    const struct slim_groups *groups =
-        slim_discover(op->before, diag->arena);
-    struct slim_text text = {0};
+    const struct slim_groups *groups = slim_discover(op->before, diag->arena);
+    struct slim_text text = { 0 };
 
     for (size_t axis = 0; axis < arch->axis_count; axis++) {
         uint64_t units = 0;
@@ -34,8 +33,8 @@ static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
                          slim_units_name(arch, axis, units, diag->arena));
     }
     op->after = op->before;
-    op->resolved = text.data ? slim_arena_strdup(diag->arena, text.data)
-                             : "no groups";
+    op->resolved =
+        text.data ? slim_arena_strdup(diag->arena, text.data) : "no groups";
     slim_text_free(&text);
     return SLIM_OK;
 }

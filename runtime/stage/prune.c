@@ -9,31 +9,31 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const units[] = {"params", "groups", "width", NULL};
+static const char *const units[] = { "params", "groups", "width", NULL };
 
 #define FIELD(field) offsetof(struct slim_prune_args, field)
 static const struct slim_param params[] = {
-    {.name = "steps",
-     .kind = SLIM_PARAM_INT,
-     .offset = FIELD(steps),
-     .initial = "1",
-     .min = 1,
-     .max = 1000,
-     .help = "prune a share at a time and score again in between"},
-    {.name = "global",
-     .kind = SLIM_PARAM_BOOL,
-     .offset = FIELD(global),
-     .initial = "no",
-     .help = "rank the units of all layers together; of groups: by score as "
-             "LLM-Pruner does, of params: by score per parameter"},
-    {.name = "round",
-     .kind = SLIM_PARAM_INT,
-     .offset = FIELD(round),
-     .initial = "1",
-     .min = 1,
-     .max = 65536,
-     .help = "kept columns or channels are a multiple of it"},
-    {.name = NULL},
+    { .name = "steps",
+      .kind = SLIM_PARAM_INT,
+      .offset = FIELD(steps),
+      .initial = "1",
+      .min = 1,
+      .max = 1000,
+      .help = "prune a share at a time and score again in between" },
+    { .name = "global",
+      .kind = SLIM_PARAM_BOOL,
+      .offset = FIELD(global),
+      .initial = "no",
+      .help = "rank the units of all layers together; of groups: by score as "
+              "LLM-Pruner does, of params: by score per parameter" },
+    { .name = "round",
+      .kind = SLIM_PARAM_INT,
+      .offset = FIELD(round),
+      .initial = "1",
+      .min = 1,
+      .max = 65536,
+      .help = "kept columns or channels are a multiple of it" },
+    { .name = NULL },
 };
 #undef FIELD
 
@@ -137,8 +137,8 @@ enum slim_status slim_prune_resolve(struct slim_op *op, struct slim_diag *diag)
     plan->steps = (size_t)args->steps;
     plan->untie = unties(op);
     aim(plan, op);
-    plan->keep = SLIM_NEW_ARRAY(diag->arena, plan->steps * plan->groups->count,
-                                size_t);
+    plan->keep =
+        SLIM_NEW_ARRAY(diag->arena, plan->steps * plan->groups->count, size_t);
     if (slim_prune_choose(plan, op, diag) != SLIM_OK ||
         slim_prune_count(plan, op, diag) != SLIM_OK)
         return SLIM_FAILED;
@@ -156,10 +156,10 @@ const struct slim_stage slim_stage_prune = {
     .name = "prune",
     .summary = "removes the units with the lowest scores",
     .version = 1,
-    .amount = {.required = true,
-               .units = units,
-               .percent = true,
-               .number = true},
+    .amount = { .required = true,
+                .units = units,
+                .percent = true,
+                .number = true },
     .scope = true,
     .scope_width = true,
     .needs = SLIM_TYPE_MODEL | SLIM_TYPE_SCORES,

@@ -23,13 +23,13 @@ struct slim_prune_plan {
     const struct slim_groups *groups; /* of `before` */
     const bool *chosen;               /* [groups->count]: in scope */
     enum slim_prune_aim aim;
-    double ratio;                     /* RATIO */
-    double target;                    /* PARAMS, WIDTH */
+    double ratio;  /* RATIO */
+    double target; /* PARAMS, WIDTH */
     bool global;
-    bool untie;                       /* the head gets weights of its own */
+    bool untie; /* the head gets weights of its own */
     size_t round;
     size_t steps;
-    size_t *keep;  /* [steps * groups->count]: units left after each step;
+    size_t *keep; /* [steps * groups->count]: units left after each step;
                       with global an estimate of the last */
 };
 
@@ -71,8 +71,7 @@ bool slim_prune_select_global(size_t *keep, const struct slim_prune_plan *plan,
 bool slim_prune_best(uint32_t *kept, size_t count, const double *scores,
                      size_t units);
 
-enum slim_status slim_prune_resolve(struct slim_op *op,
-                                    struct slim_diag *diag);
+enum slim_status slim_prune_resolve(struct slim_op *op, struct slim_diag *diag);
 enum slim_status slim_prune_run(struct slim_run *run, const struct slim_op *op);
 
 #endif

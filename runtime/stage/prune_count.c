@@ -49,24 +49,23 @@ static enum slim_status count_ratio(struct slim_prune_plan *plan,
     size_t count = plan->groups->count;
 
     for (size_t step = 0; step < plan->steps; step++) {
-        double ratio =
-            (double)(step + 1) / (double)plan->steps * plan->ratio;
+        double ratio = (double)(step + 1) / (double)plan->steps * plan->ratio;
         for (size_t g = 0; g < count; g++) {
             const struct slim_group *group = &plan->groups->items[g];
             size_t each = group->members[0].per_unit;
-            size_t now = step ? plan->keep[(step - 1) * count + g]
-                              : group->units;
-            size_t gone = slim_prune_leaving(now * each, group->units * each,
-                                             ratio) / each;
+            size_t now =
+                step ? plan->keep[(step - 1) * count + g] : group->units;
+            size_t gone =
+                slim_prune_leaving(now * each, group->units * each, ratio) /
+                each;
             size_t keep = now - (plan->chosen[g] ? gone : 0);
             if (plan->chosen[g] && single(group) && gone > 0)
                 keep = round_up(keep, plan->round);
             plan->keep[step * count + g] = keep < now ? keep : now;
             if (keep == 0)
-                return slim_fail(diag, "M123", op->span,
-                                 "no %s would be left in layer %zu",
-                                 plan->before->arch->axes[group->axis].unit,
-                                 group->layer);
+                return slim_fail(
+                    diag, "M123", op->span, "no %s would be left in layer %zu",
+                    plan->before->arch->axes[group->axis].unit, group->layer);
         }
     }
     return SLIM_OK;
@@ -138,12 +137,12 @@ static double fill(struct slim_prune_plan *plan, size_t *keep, size_t axis,
 
 /* Whole heads first, never more than the ratio asks, then the width that
  * brings the total nearest to the target; ties keep more. */
-static enum slim_status count_target(struct slim_prune_plan *plan,
-                                     size_t *keep, const struct slim_op *op,
+static enum slim_status count_target(struct slim_prune_plan *plan, size_t *keep,
+                                     const struct slim_op *op,
                                      struct slim_diag *diag)
 {
-    static const enum rounding roundings[] = {ROUND_UP, ROUND_NEAREST,
-                                              ROUND_DOWN};
+    static const enum rounding roundings[] = { ROUND_UP, ROUND_NEAREST,
+                                               ROUND_DOWN };
     double dense = (double)slim_shape_params(plan->before);
     double ratio = (dense - plan->target) / weight_of(plan, SIZE_MAX);
     size_t axis = filler(plan);
@@ -172,8 +171,7 @@ static enum slim_status count_target(struct slim_prune_plan *plan,
         return slim_fail(diag, "M121", op->amount.span,
                          "%s parameters cannot be reached here: with one unit "
                          "of everything in scope %s are left",
-                         slim_text_grouped(diag->arena,
-                                           (uint64_t)plan->target),
+                         slim_text_grouped(diag->arena, (uint64_t)plan->target),
                          slim_text_grouped(diag->arena, (uint64_t)left));
     return SLIM_OK;
 }
@@ -231,11 +229,11 @@ static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
 
     while (!plan->chosen[g])
         g++;
-    error = slim_error(
-        diag, "M120", op->amount.span,
-        "nothing would leave: the amount is less than one %s of %zu",
-        plan->before->arch->axes[plan->groups->items[g].axis].unit,
-        plan->groups->items[g].units);
+    error =
+        slim_error(diag, "M120", op->amount.span,
+                   "nothing would leave: the amount is less than one %s of %zu",
+                   plan->before->arch->axes[plan->groups->items[g].axis].unit,
+                   plan->groups->items[g].units);
     if (!single(&plan->groups->items[g]))
         slim_error_hint(diag, error,
                         "Heads leave in whole key/value groups; where they "
@@ -253,11 +251,11 @@ enum slim_status slim_prune_count(struct slim_prune_plan *plan,
                      : (double)slim_shape_params(plan->before);
 
     if (plan->aim != SLIM_PRUNE_RATIO && plan->target >= now)
-        return slim_fail(diag, "M124", op->amount.span,
-                         "the model has %s already, the target is %s",
-                         slim_text_grouped(diag->arena, (uint64_t)now),
-                         slim_text_grouped(diag->arena,
-                                           (uint64_t)plan->target));
+        return slim_fail(
+            diag, "M124", op->amount.span,
+            "the model has %s already, the target is %s",
+            slim_text_grouped(diag->arena, (uint64_t)now),
+            slim_text_grouped(diag->arena, (uint64_t)plan->target));
     if (plan->aim != SLIM_PRUNE_RATIO && plan->target < 1)
         return slim_fail(diag, "M124", op->amount.span,
                          "nothing would be left of %s",

@@ -56,7 +56,7 @@ static enum slim_status untie(struct slim_model *model, struct slim_diag *diag)
         cols = slim_tensor_size(model->shape, head, 1);
         buffer = slim_buffer_new(rows * cols);
         if (!buffer)
-            return slim_fail(diag, "O121", (struct slim_span){0},
+            return slim_fail(diag, "O121", (struct slim_span){ 0 },
                              "no memory for a head of its own");
         if (slim_model_read(buffer->data, model, head->tied_to, diag) !=
             SLIM_OK) {
@@ -132,8 +132,7 @@ static void spare(size_t *keep, const struct slim_groups *groups,
         slim_text_printf(result->report,
                          "layer %zu: every %s is under the threshold, so all "
                          "%zu stay\n",
-                         group->layer,
-                         run->input->arch->axes[group->axis].unit,
+                         group->layer, run->input->arch->axes[group->axis].unit,
                          group->units);
     }
 }
@@ -145,8 +144,7 @@ static enum slim_status take_step(struct slim_model *model,
                                   const struct slim_op *op,
                                   struct slim_run *run)
 {
-    const struct slim_groups *groups =
-        slim_discover(model->shape, run->arena);
+    const struct slim_groups *groups = slim_discover(model->shape, run->arena);
     size_t *keep = SLIM_NEW_ARRAY(run->arena, groups->count, size_t);
 
     if (check_scores(plan, groups, scores, op, run->diag) != SLIM_OK)
@@ -174,8 +172,7 @@ static enum slim_status take_steps(struct slim_model *model,
     for (size_t step = 0; step < plan->steps; step++) {
         struct slim_scores *again = NULL;
         enum slim_status status;
-        if (step > 0 &&
-            score_again(&again, run, scored, model) != SLIM_OK)
+        if (step > 0 && score_again(&again, run, scored, model) != SLIM_OK)
             return SLIM_FAILED;
         status = take_step(model, plan, step, again ? again : scores, op, run);
         slim_scores_free(again);

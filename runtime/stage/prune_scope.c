@@ -93,7 +93,7 @@ static void print_axis(struct slim_text *text,
                        const struct slim_shape *after, size_t axis,
                        struct slim_arena *arena)
 {
-    size_t kept[2] = {SIZE_MAX, 0}, had[2] = {SIZE_MAX, 0};
+    size_t kept[2] = { SIZE_MAX, 0 }, had[2] = { SIZE_MAX, 0 };
 
     for (size_t g = 0; g < plan->groups->count; g++) {
         const struct slim_group *group = &plan->groups->items[g];
@@ -112,8 +112,7 @@ static void print_axis(struct slim_text *text,
     slim_text_puts(text, "/");
     print_span(text, had[0], had[1]);
     slim_text_printf(
-        text, " %s%s",
-        slim_units_name(plan->before->arch, axis, had[1], arena),
+        text, " %s%s", slim_units_name(plan->before->arch, axis, had[1], arena),
         kept[0] == had[0] && kept[1] == had[1] ? " (less than one each)" : "");
 }
 
@@ -132,8 +131,7 @@ static void print_global(struct slim_text *text,
                               slim_prune_leaving(total, total, plan->ratio)),
             slim_text_grouped(arena, total));
     else
-        slim_text_printf(text, "of %s units",
-                         slim_text_grouped(arena, total));
+        slim_text_printf(text, "of %s units", slim_text_grouped(arena, total));
     slim_text_puts(text, ", scores decide where");
 }
 
@@ -141,7 +139,7 @@ const char *slim_prune_text(const struct slim_prune_plan *plan,
                             const struct slim_shape *after,
                             struct slim_arena *arena)
 {
-    struct slim_text text = {0};
+    struct slim_text text = { 0 };
     uint64_t reached = slim_shape_params(after);
     const char *result;
 

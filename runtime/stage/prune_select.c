@@ -7,7 +7,7 @@
 
 struct ranked {
     double score;
-    uint64_t cost;        /* parameters */
+    uint64_t cost; /* parameters */
     size_t group, unit;
 };
 
@@ -39,7 +39,7 @@ bool slim_prune_best(uint32_t *kept, size_t count, const double *scores,
     if (!ranked)
         return false;
     for (size_t u = 0; u < units; u++)
-        ranked[u] = (struct ranked){.score = scores[u], .unit = u};
+        ranked[u] = (struct ranked){ .score = scores[u], .unit = u };
     qsort(ranked, units, sizeof *ranked, by_score);
     for (size_t i = 0; i < count; i++)
         kept[i] = (uint32_t)ranked[units - count + i].unit;
@@ -64,8 +64,8 @@ static size_t list_units(struct ranked *list,
         if (!plan->chosen[g])
             continue;
         for (size_t u = 0; u < group->units; u++)
-            list[count++] = (struct ranked){scores->values[g][u] / scale, cost,
-                                            g, u};
+            list[count++] =
+                (struct ranked){ scores->values[g][u] / scale, cost, g, u };
     }
     return count;
 }

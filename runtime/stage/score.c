@@ -9,22 +9,22 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const orders[] = {"vector", "1", "2", "mixed", NULL};
-static const char *const reductions[] = {"sum",   "mean",   "max",  "prod",
-                                         "first", "second", "last", NULL};
-static const char *const alignments[] = {"aligned", "reference", NULL};
-static const char *const picks[] = {"random", "first", NULL};
+static const char *const orders[] = { "vector", "1", "2", "mixed", NULL };
+static const char *const reductions[] = { "sum",   "mean",   "max",  "prod",
+                                          "first", "second", "last", NULL };
+static const char *const alignments[] = { "aligned", "reference", NULL };
+static const char *const picks[] = { "random", "first", NULL };
 
 static const struct slim_method methods[] = {
-#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)                 \
-    {.name = #method,                                                          \
-     .summary = text,                                                          \
-     .data = reads,                                                            \
-     .sample = standard,                                                       \
-     .paper = source},
+#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)           \
+    { .name = #method,                                                         \
+      .summary = text,                                                         \
+      .data = reads,                                                           \
+      .sample = standard,                                                      \
+      .paper = source },
 #include "runtime/stage/importance.def"
 #undef SLIM_IMPORTANCE
-    {.name = NULL},
+    { .name = NULL },
 };
 
 static const struct {
@@ -32,74 +32,70 @@ static const struct {
     bool averages;
     enum slim_status (*run)(struct slim_scoring *scoring);
 } importances[] = {
-#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)                 \
-    {#method, mean, slim_importance_##method},
+#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)           \
+    { #method, mean, slim_importance_##method },
 #include "runtime/stage/importance.def"
 #undef SLIM_IMPORTANCE
 };
 
 #define FIELD(field) offsetof(struct slim_score_args, field)
 static const struct slim_param params[] = {
-    {.name = "order",
-     .kind = SLIM_PARAM_CHOICE,
-     .offset = FIELD(order),
-     .initial = "1",
-     .choices = orders,
-     .methods = "taylor",
-     .help = "vector: |sum of w g|; 1: sum of |w g|; 2: sum of |w F w| with "
-             "F the mean of squared gradients of single samples; mixed: sum "
-             "of |w g - w F w / 2|"},
-    {.name = "reduce",
-     .kind = SLIM_PARAM_CHOICE,
-     .offset = FIELD(reduce),
-     .initial = "sum",
-     .choices = reductions,
-     .methods = "l1 l2 taylor",
-     .help = "over the tensors of a group, for each index, before the indices "
-             "of a head are summed; first and second: that tensor in the "
-             "order of `slimc plan -v`; last: the one computed last; l1 and "
-             "l2 take the mean, which ranks like the sum"},
-    {.name = "gqa",
-     .kind = SLIM_PARAM_CHOICE,
-     .offset = FIELD(gqa),
-     .initial = "aligned",
-     .choices = alignments,
-     .methods = "l1 l2 taylor",
-     .help = "aligned: a key/value head is scored with its own query heads; "
-             "reference: LLM-Pruner's mistakes, rows of other heads, and a "
-             "tied table counted twice and untied when the width is pruned"},
-    {.name = "n",
-     .kind = SLIM_PARAM_INT,
-     .offset = FIELD(n),
-     .min = 1,
-     .max = 1e9,
-     .methods = "taylor",
-     .sample = true,
-     .help = "windows of the sample"},
-    {.name = "len",
-     .kind = SLIM_PARAM_INT,
-     .offset = FIELD(len),
-     .min = 2,
-     .max = 1e9,
-     .methods = "taylor",
-     .sample = true,
-     .help = "tokens of a window"},
-    {.name = "pick",
-     .kind = SLIM_PARAM_CHOICE,
-     .offset = FIELD(pick),
-     .choices = picks,
-     .methods = "taylor",
-     .sample = true,
-     .help = "windows by seed, or the first ones"},
-    {.name = "seed",
-     .kind = SLIM_PARAM_INT,
-     .offset = FIELD(seed),
-     .min = 0,
-     .max = 9e15,
-     .methods = "random taylor",
-     .sample = true,
-     .help = "of the choice of windows, or of the random scores"},
-    {.name = NULL},
+    { .name = "order",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = FIELD(order),
+      .initial = "1",
+      .choices = orders,
+      .methods = "taylor",
+      .help = "vector: |sum of w g|; 1: sum of |w g|; 2: sum of |w F w| with "
+              "F the mean of squared gradients of single samples; mixed: sum "
+              "of |w g - w F w / 2|" },
+    { .name = "reduce",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = FIELD(reduce),
+      .initial = "sum",
+      .choices = reductions,
+      .methods = "l1 l2 taylor",
+      .help = "over the tensors of a group, for each index, before the indices "
+              "of a head are summed; first and second: that tensor in the "
+              "order of `slimc plan -v`; last: the one computed last; l1 and "
+              "l2 take the mean, which ranks like the sum" },
+    { .name = "gqa",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = FIELD(gqa),
+      .initial = "aligned",
+      .choices = alignments,
+      .methods = "l1 l2 taylor",
+      .help = "aligned: a key/value head is scored with its own query heads; "
+              "reference: LLM-Pruner's mistakes, rows of other heads, and a "
+              "tied table counted twice and untied when the width is pruned" },
+    { .name = "n",
+      .kind = SLIM_PARAM_INT,
+      .min = 1,
+      .max = 1e9,
+      .methods = "taylor",
+      .sample = true,
+      .help = "windows of the sample" },
+    { .name = "len",
+      .kind = SLIM_PARAM_INT,
+      .min = 2,
+      .max = 1e9,
+      .methods = "taylor",
+      .sample = true,
+      .help = "tokens of a window" },
+    { .name = "pick",
+      .kind = SLIM_PARAM_CHOICE,
+      .choices = picks,
+      .methods = "taylor",
+      .sample = true,
+      .help = "windows by seed, or the first ones" },
+    { .name = "seed",
+      .kind = SLIM_PARAM_INT,
+      .offset = FIELD(seed),
+      .max = 9e15,
+      .methods = "random taylor",
+      .sample = true,
+      .help = "of the choice of windows, or of the random scores" },
+    { .name = NULL },
 };
 #undef FIELD
 
@@ -140,7 +136,8 @@ static enum slim_status check(const struct slim_op *op, struct slim_diag *diag)
 static bool stream_wanted(const struct slim_op *op)
 {
     for (const struct slim_op *next = op->next; next; next = next->next)
-        if (slim_op_takes_width(next) && slim_op_input(next, SLIM_TYPE_SCORES) == op)
+        if (slim_op_takes_width(next) &&
+            slim_op_input(next, SLIM_TYPE_SCORES) == op)
             return true;
     return false;
 }
@@ -158,17 +155,17 @@ static struct slim_cost cost(const struct slim_op *op)
 {
     const struct slim_sample *sample = slim_op_sample(op);
     const struct slim_arch *arch = op->before->arch;
-    uint64_t params = slim_shape_params(op->before);
-    struct slim_cost cost = {.flops = (double)params};
+    uint64_t weights = slim_shape_params(op->before);
+    struct slim_cost cost = { .flops = (double)weights };
 
-    cost.memory = 3 * sizeof(float) * (params / (arch->layers + 1));
+    cost.memory = 3 * sizeof(float) * (weights / (arch->layers + 1));
     if (sample && sample->n > 0 && sample->len > 0) {
         uint64_t windows = (uint64_t)sample->n;
         uint64_t length = (uint64_t)sample->len;
-        cost.flops += 8.0 * (double)windows *
-                      (double)slim_shape_macs(op->before, length);
-        cost.memory += windows * length * sizeof(float) *
-                       op->before->sites[0] * (arch->layers + 16);
+        cost.flops +=
+            8.0 * (double)windows * (double)slim_shape_macs(op->before, length);
+        cost.memory += windows * length * sizeof(float) * op->before->sites[0] *
+                       (arch->layers + 16);
     }
     return cost;
 }
@@ -183,9 +180,9 @@ static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
         if (stream || !slim_group_is_stream(&groups->items[i]))
             units += groups->items[i].units;
     op->after = op->before;
-    op->resolved = slim_arena_printf(
-        diag->arena, "%s scores%s", slim_text_grouped(diag->arena, units),
-        averages(op) ? ", mean over tensors" : "");
+    op->resolved = slim_arena_printf(diag->arena, "%s scores%s",
+                                     slim_text_grouped(diag->arena, units),
+                                     averages(op) ? ", mean over tensors" : "");
     op->cost = cost(op);
     return SLIM_OK;
 }
@@ -206,6 +203,12 @@ static enum slim_status finite_scores(const struct slim_scores *scores,
     return SLIM_OK;
 }
 
+enum slim_status slim_scoring_no_memory(const struct slim_scoring *scoring)
+{
+    return slim_fail(scoring->run->diag, "O122", scoring->op->span,
+                     "no memory for the scores");
+}
+
 static enum slim_status score(struct slim_scoring *scoring,
                               const struct slim_op *op)
 {
@@ -222,6 +225,7 @@ static enum slim_status run(struct slim_run *run, const struct slim_op *op)
     struct slim_model *model = slim_run_model(run, op);
     struct slim_scoring scoring = {
         .run = run,
+        .op = op,
         .model = model,
         .args = op->args,
         .tokens = slim_run_tokens(run, op),
@@ -230,10 +234,11 @@ static enum slim_status run(struct slim_run *run, const struct slim_op *op)
     enum slim_status status;
 
     scoring.reduce = averages(op) ? SLIM_REDUCE_MEAN : scoring.args->reduce;
-    slim_terms_new(&scoring, stream_wanted(op));
-    status = score(&scoring, op);
-    if (status == SLIM_OK && !scoring.done)
-        slim_terms_reduce(&scoring);
+    status = slim_terms_new(&scoring, stream_wanted(op))
+                 ? score(&scoring, op)
+                 : slim_scoring_no_memory(&scoring);
+    if (status == SLIM_OK && !scoring.done && !slim_terms_reduce(&scoring))
+        status = slim_scoring_no_memory(&scoring);
     slim_terms_free(&scoring);
     if (status == SLIM_OK)
         status = finite_scores(scoring.scores, op, run->diag);

@@ -22,12 +22,10 @@ enum slim_score_reduce {
 enum slim_score_gqa { SLIM_GQA_ALIGNED, SLIM_GQA_REFERENCE };
 
 struct slim_score_args {
-    int order;      /* enum slim_score_order */
-    int reduce;     /* enum slim_score_reduce */
-    int gqa;        /* enum slim_score_gqa */
-    long n, len;    /* of the sample */
-    int pick;
-    long seed;      /* of the sample, or of `score random` */
+    int order;  /* enum slim_score_order */
+    int reduce; /* enum slim_score_reduce */
+    int gqa;    /* enum slim_score_gqa */
+    long seed;  /* of `score random` */
 };
 
 /*
@@ -46,30 +44,32 @@ struct slim_group_terms {
     const struct slim_group *group;
     struct slim_term *items; /* in the order of the group's members */
     size_t count;
-    size_t per_unit;         /* indices a unit has in the shortest term */
+    size_t per_unit; /* indices a unit has in the shortest term */
 };
 
 /* What an importance is handed. It fills terms (slim_terms_fold), or writes
  * scores->values itself and says so. */
 struct slim_scoring {
     struct slim_run *run;
+    const struct slim_op *op;
     struct slim_model *model;
-    const struct slim_tokens *tokens;  /* NULL for a method without data */
+    const struct slim_tokens *tokens; /* NULL for a method without data */
     const struct slim_score_args *args;
     const struct slim_groups *groups;
-    struct slim_group_terms *terms;    /* [groups->count]; count 0: not wanted */
-    struct slim_scores *scores;        /* values[g] NULL where not wanted */
-    int reduce;                        /* args->reduce, or the method's own */
-    bool sign;                         /* sums are signed until the end */
-    bool done;                         /* scores are complete: no reduction */
+    struct slim_group_terms *terms; /* [groups->count]; count 0: not wanted */
+    struct slim_scores *scores;     /* values[g] NULL where not wanted */
+    int reduce;                     /* args->reduce, or the method's own */
+    bool sign;                      /* sums are signed until the end */
+    bool done;                      /* scores are complete: no reduction */
 };
 
 /* S for `count` weights: s[i] from w, gradients g and squared gradients f. */
 typedef void slim_salience(double *s, const float *w, const float *g,
                            const float *f, size_t count);
 
-/* Adds the salience of a whole tensor to every term that it has a part in. */
-void slim_terms_fold(struct slim_scoring *scoring,
+/* Adds the salience of a whole tensor to every term that it has a part in.
+ * False: no memory, here and below. */
+bool slim_terms_fold(struct slim_scoring *scoring,
                      const struct slim_tensor *tensor, const float *w,
                      const float *g, const float *f, slim_salience *salience);
 
@@ -79,11 +79,17 @@ bool slim_terms_want(const struct slim_scoring *scoring,
 
 /* Makes and frees terms and scores of every group that is wanted: heads and
  * columns, and the stream where `stream` says so. */
-void slim_terms_new(struct slim_scoring *scoring, bool stream);
+bool slim_terms_new(struct slim_scoring *scoring, bool stream);
 void slim_terms_free(struct slim_scoring *scoring);
 
 /* Aligns, reduces and sums the terms of each unit into scores->values. */
-void slim_terms_reduce(struct slim_scoring *scoring);
+bool slim_terms_reduce(struct slim_scoring *scoring);
+
+/* Reports that memory ran out: `return slim_scoring_no_memory(..)`. */
+enum slim_status slim_scoring_no_memory(const struct slim_scoring *scoring);
+
+/* Salience by enum slim_score_order. */
+extern slim_salience *const slim_taylor_salience[];
 
 /* The rows of importance.def. */
 #define SLIM_IMPORTANCE(name, summary, averages, data, sample, paper)          \

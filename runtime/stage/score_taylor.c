@@ -67,7 +67,7 @@ static void forget(struct collected *collected)
 {
     free(collected->mean);
     free(collected->square);
-    *collected = (struct collected){0};
+    *collected = (struct collected){ 0 };
 }
 
 /* mean += g / n, square += g^2 / n. With windows of one length the mean is the
@@ -121,8 +121,7 @@ static enum slim_status visit(void *context, long layer, size_t window,
         const float *w;
         if (!grads[i] || !slim_terms_want(taylor->scoring, tensor))
             continue;
-        if (taylor->fisher &&
-            add_sample(taylor, tensor, grads[i]) != SLIM_OK)
+        if (taylor->fisher && add_sample(taylor, tensor, grads[i]) != SLIM_OK)
             return SLIM_FAILED;
         w = slim_layer_weight(weights, tensor);
         if (!w || (taylor->fisher && window + 1 < taylor->windows))
@@ -146,8 +145,9 @@ static enum slim_status collect(struct taylor *taylor)
     struct slim_scoring *scoring = taylor->scoring;
     struct slim_run *run = scoring->run;
     const struct slim_tokens *tokens = scoring->tokens;
-    struct slim_gradient_visit visitor = {
-        .context = taylor, .visit = visit, .per_sample = taylor->fisher};
+    struct slim_gradient_visit visitor = { .context = taylor,
+                                           .visit = visit,
+                                           .per_sample = taylor->fisher };
     double loss = 0;
 
     if (slim_model_gradients(&loss, scoring->model, tokens->ids,

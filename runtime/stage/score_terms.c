@@ -146,8 +146,8 @@ bool slim_terms_fold(struct slim_scoring *scoring,
     struct slim_term *found[TERMS_MAX];
     size_t count = terms_of(found, scoring, tensor);
     size_t rows = slim_tensor_size(shape, tensor, 0);
-    size_t cols = tensor->dims_count > 1 ? slim_tensor_size(shape, tensor, 1)
-                                         : 1;
+    size_t cols =
+        tensor->dims_count > 1 ? slim_tensor_size(shape, tensor, 1) : 1;
     double *s;
 
     if (count == 0)
@@ -266,8 +266,8 @@ static void reduce_group(double *values, struct scratch *scratch,
         const struct slim_member *member = terms->items[t].member;
         if (wanted != SIZE_MAX && t != wanted)
             continue;
-        slim_tensor_units(scratch->units, scoring->model->shape,
-                          member->tensor, member->dim, terms->group->axis);
+        slim_tensor_units(scratch->units, scoring->model->shape, member->tensor,
+                          member->dim, terms->group->axis);
         if (!align(scratch->channels, scratch->next, scratch->units, terms,
                    &terms->items[t], reference))
             continue;
@@ -276,10 +276,9 @@ static void reduce_group(double *values, struct scratch *scratch,
         used++;
     }
     for (size_t i = 0; i < length && used > 0; i++)
-        values[i / terms->per_unit] +=
-            scoring->reduce == SLIM_REDUCE_MEAN
-                ? scratch->total[i] / (double)used
-                : scratch->total[i];
+        values[i / terms->per_unit] += scoring->reduce == SLIM_REDUCE_MEAN
+                                           ? scratch->total[i] / (double)used
+                                           : scratch->total[i];
 }
 
 bool slim_terms_reduce(struct slim_scoring *scoring)
@@ -287,7 +286,7 @@ bool slim_terms_reduce(struct slim_scoring *scoring)
     bool enough = true;
 
     for (size_t g = 0; g < scoring->groups->count && enough; g++) {
-        struct scratch scratch = {0};
+        struct scratch scratch = { 0 };
         if (scoring->terms[g].count == 0)
             continue;
         enough = new_scratch(&scratch, &scoring->terms[g]);

@@ -28,8 +28,8 @@ size_t slim_groups_find(const struct slim_groups *groups,
     return i;
 }
 
-void slim_shape_resize(struct slim_shape *shape,
-                       const struct slim_group *group, size_t units)
+void slim_shape_resize(struct slim_shape *shape, const struct slim_group *group,
+                       size_t units)
 {
     const struct slim_arch *arch = shape->arch;
 

@@ -16,8 +16,8 @@ size_t slim_groups_find(const struct slim_groups *groups,
                         const struct slim_group *like);
 
 /* Gives a group's axis instance a new size in a shape. */
-void slim_shape_resize(struct slim_shape *shape,
-                       const struct slim_group *group, size_t units);
+void slim_shape_resize(struct slim_shape *shape, const struct slim_group *group,
+                       size_t units);
 
 /* Size of a group's axis instance in a shape that may not be the group's. */
 size_t slim_group_units(const struct slim_shape *shape,
