@@ -7,16 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void slim_scores_free(struct slim_scores *scores)
-{
-    if (!scores)
-        return;
-    for (size_t g = 0; scores->values && g < scores->groups->count; g++)
-        free(scores->values[g]);
-    free(scores->values);
-    free(scores);
-}
-
 /* In the reference a tied table is two modules with one gradient. */
 static size_t copies_of(const struct slim_scoring *scoring,
                         const struct slim_member *member)
@@ -69,8 +59,11 @@ bool slim_terms_new(struct slim_scoring *scoring, bool stream)
         return false;
     scoring->scores->groups = scoring->groups;
     scoring->scores->values = calloc(count, sizeof(double *));
-    if (!scoring->scores->values)
+    if (!scoring->scores->values) {
+        free(scoring->scores);
+        scoring->scores = NULL;
         return false;
+    }
     for (size_t g = 0; g < count; g++)
         if ((stream || !slim_group_is_stream(&scoring->groups->items[g])) &&
             !new_terms(scoring, g))
