@@ -19,8 +19,8 @@ enum slim_status { SLIM_OK = 0, SLIM_FAILED = -1 };
 
 /* A text that spans point into: a recipe, a YAML file, an IR listing. */
 struct slim_source {
-    const char *name;   /* as the user gave it; "-s" or "<ir>" for no file */
-    const char *text;   /* NUL after the last byte; may hold NULs itself */
+    const char *name; /* as the user gave it; "-s" or "<ir>" for no file */
+    const char *text; /* NUL after the last byte; may hold NULs itself */
     size_t length;
 };
 

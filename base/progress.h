@@ -19,7 +19,7 @@ struct slim_progress {
     const char *title; /* "recover lora r=8" */
     double total;      /* units of work; 0: unknown */
     double started, drawn;
-    bool live;         /* a line is on the screen */
+    bool live; /* a line is on the screen */
 };
 
 void slim_progress_begin(struct slim_progress *progress, const char *title,

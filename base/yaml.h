@@ -14,11 +14,11 @@ enum slim_yaml_kind { SLIM_YAML_SCALAR, SLIM_YAML_LIST, SLIM_YAML_MAP };
 struct slim_yaml {
     enum slim_yaml_kind kind;
     struct slim_span span;
-    const char *text;             /* scalar */
-    bool quoted;                  /* scalar in quotes */
-    size_t count;                 /* list or map */
-    struct slim_yaml **items;     /* list items, or map values */
-    struct slim_yaml **keys;      /* map keys (scalars) */
+    const char *text;         /* scalar */
+    bool quoted;              /* scalar in quotes */
+    size_t count;             /* list or map */
+    struct slim_yaml **items; /* list items, or map values */
+    struct slim_yaml **keys;  /* map keys (scalars) */
 };
 
 /* Nesting deeper than 32 is refused. The tree lives in diag->arena. */

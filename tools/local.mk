@@ -10,7 +10,7 @@ FUZZ_SECONDS = 60
 SLIM_SUBTREE = $(SHELL) $(SLIM_HERE)/tools/subtree
 
 check-asan:
-	$(SLIM_SUBTREE) $@-tree --enable-sanitizers CFLAGS='-O1 -g'
+	$(SLIM_SUBTREE) $@-tree --enable-sanitizers --enable-werror CFLAGS='-O1 -g'
 	cd $@-tree && $(MAKE) $(AM_MAKEFLAGS) check
 
 fuzz:
