@@ -1,9 +1,10 @@
 dnl slim_libs.m4 - look for everything, then name all that is missing at once
 
 AC_DEFUN([SLIM_LIBS_BEGIN], [
-PKG_PROG_PKG_CONFIG
 slim_missing=
 slim_packages=
+PKG_PROG_PKG_CONFIG
+AS_IF([test -z "$PKG_CONFIG"], [SLIM_MISSES([pkg-config], [pkg-config])])
 ])
 
 dnl SLIM_MISSES(what, Debian package)
