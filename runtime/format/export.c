@@ -1,0 +1,241 @@
+/* export.c - a model as a Hugging Face directory */
+#include "runtime/format/export.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/format/safetensors.h"
+
+#include <config.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Files that belong to the tokenizer or to generation: copied as they are. */
+static const char *const companions[] = {
+    "tokenizer.json",          "tokenizer_config.json",
+    "tokenizer.model",         "special_tokens_map.json",
+    "added_tokens.json",       "vocab.json",
+    "merges.txt",              "chat_template.jinja",
+    "generation_config.json",  NULL,
+};
+
+static const char *const remote_files[] = { "configuration_slimc.py",
+                                            "modeling_slimc.py", NULL };
+
+enum slim_status slim_export_copy(struct slim_export *export, const char *from,
+                                  const char *name)
+{
+    struct slim_diag *diag = export->run->diag;
+    const char *source = slim_path_join(diag->arena, from, name);
+    struct slim_writer writer = { 0 };
+    struct slim_map map;
+
+    if (!slim_file_exists(source))
+        return SLIM_OK;
+    if (slim_map_open(&map, source, export->op->span, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status = slim_writer_open(
+        &writer, slim_path_join(diag->arena, export->directory, name),
+        export->op->span, diag);
+    if (status == SLIM_OK && map.length)
+        status = slim_writer_put(&writer, map.data, map.length,
+                                 export->op->span, diag);
+    slim_map_close(&map);
+    if (status == SLIM_OK)
+        return slim_writer_commit(&writer, export->op->span, diag);
+    slim_writer_abort(&writer);
+    return status;
+}
+
+json_t *slim_export_metadata(const struct slim_export *export)
+{
+    const struct slim_run *run = export->run;
+    json_t *metrics = json_array();
+    json_t *metadata = json_pack(
+        "{s:s,s:s,s:s,s:s}", "format", "pt", "slimc", VERSION, "slimc.input",
+        run->input->name, "slimc.recipe",
+        run->recipe_text ? run->recipe_text : "");
+
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        json_array_append_new(
+            metrics, json_pack("{s:s,s:s,s:f,s:s?}", "name", m->name, "label",
+                               m->label, "value", m->value, "protocol",
+                               m->protocol));
+    char *text = json_dumps(metrics, JSON_COMPACT);
+    json_object_set_new(metadata, "slimc.metrics",
+                        json_string(text ? text : "[]"));
+    json_object_set_new(
+        metadata, "slimc.params",
+        json_string(slim_arena_printf(
+            run->arena, "%llu",
+            (unsigned long long)slim_shape_params(export->model->shape))));
+    free(text);
+    json_decref(metrics);
+    return metadata;
+}
+
+/* x / sqrt(S / D + eps) = sqrt(D / k) x / sqrt(S / k + eps D / k): a stock
+ * norm divides by the width k that it sees, so its weight takes the factor. */
+static float norm_factor(const struct slim_shape *shape,
+                         const struct slim_tensor *tensor)
+{
+    size_t width = shape->sites[0];
+
+    if (tensor->node->kind != SLIM_BLOCK_NORM || tensor->bias ||
+        !shape->divisor || shape->divisor == width)
+        return 1.0f;
+    return (float)sqrt((double)shape->divisor / (double)width);
+}
+
+static enum slim_status fill(float *out, void *context,
+                             const struct slim_output *output,
+                             struct slim_diag *diag)
+{
+    const struct slim_export *export = context;
+    const struct slim_tensor *tensor = output->tag;
+    const struct slim_shape *shape = export->model->shape;
+    float factor = export->stock ? norm_factor(shape, tensor) : 1.0f;
+
+    if (slim_model_read(out, export->model, tensor, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (factor <= 1.0f)
+        return SLIM_OK;
+    float offset = (float)tensor->node->settings[SLIM_NORM_OFFSET];
+    for (size_t i = 0; i < slim_tensor_size(shape, tensor, 0); i++)
+        out[i] = (out[i] + offset) * factor - offset;
+    return SLIM_OK;
+}
+
+static void tick(void *context, double done, double total)
+{
+    struct slim_export *export = context;
+
+    slim_progress_step(&export->run->progress, done / total, NULL);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct slim_output *one = a, *two = b;
+
+    return strcmp(one->name, two->name);
+}
+
+static enum slim_status write_weights(struct slim_export *export)
+{
+    struct slim_run *run = export->run;
+    const struct slim_shape *shape = export->model->shape;
+    const struct slim_arch *arch = shape->arch;
+    struct slim_outputs outputs = { .dtype = export->dtype,
+                                    .shard_bytes = export->shard_bytes,
+                                    .context = export,
+                                    .fill = fill,
+                                    .tick = tick };
+
+    outputs.items =
+        SLIM_NEW_ARRAY(run->arena, arch->tensor_count, struct slim_output);
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        struct slim_output *output = &outputs.items[outputs.count];
+
+        if (!slim_tensor_stored(shape, tensor))
+            continue;
+        *output = (struct slim_output){ .name = tensor->name,
+                                        .dims_count = tensor->dims_count,
+                                        .tag = tensor };
+        for (size_t d = 0; d < tensor->dims_count; d++)
+            output->dims[d] = slim_tensor_size(shape, tensor, d);
+        outputs.count++;
+    }
+    qsort(outputs.items, outputs.count, sizeof(*outputs.items), by_name);
+    outputs.metadata = slim_export_metadata(export);
+    enum slim_status status = slim_safetensors_write(
+        export->directory, "model", &outputs, export->op->span, run->diag);
+    json_decref(outputs.metadata);
+    return status;
+}
+
+static const char *torch_name(enum slim_dtype dtype)
+{
+    return dtype == SLIM_DTYPE_F32   ? "float32"
+           : dtype == SLIM_DTYPE_F16 ? "float16"
+                                     : "bfloat16";
+}
+
+/* Keys that make config.json name our own classes. */
+static void set_remote(json_t *config, const struct slim_shape *shape)
+{
+    json_t *slimc = slim_shape_to_json(shape);
+
+    json_object_set_new(slimc, "model", slim_export_remote(shape));
+    json_object_set_new(config, "slimc", slimc);
+    json_object_set_new(config, "model_type", json_string("slimc"));
+    json_object_set_new(config, "architectures",
+                        json_pack("[s]", "SlimcForCausalLM"));
+    json_object_set_new(
+        config, "auto_map",
+        json_pack("{s:s,s:s,s:s}", "AutoConfig",
+                  "configuration_slimc.SlimcConfig", "AutoModel",
+                  "modeling_slimc.SlimcModel", "AutoModelForCausalLM",
+                  "modeling_slimc.SlimcForCausalLM"));
+    json_object_set_new(config, "tie_word_embeddings",
+                        json_boolean(shape->arch->tied && !shape->untied));
+}
+
+static enum slim_status write_config(struct slim_export *export)
+{
+    struct slim_run *run = export->run;
+    const struct slim_shape *shape = export->model->shape;
+    struct slim_source text = { .name = "config.json",
+                                .text = run->input->config_text,
+                                .length = strlen(run->input->config_text) };
+    json_t *config;
+
+    if (slim_json_parse(&config, &text, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    json_object_del(config, "slimc");
+    json_object_del(config, "auto_map");
+    json_object_del(config, "transformers_version");
+    json_object_set_new(config, "torch_dtype",
+                        json_string(torch_name(export->dtype)));
+    enum slim_status status =
+        slim_shape_config(config, shape, export->decoupled, run->diag);
+    if (status == SLIM_OK && !export->stock)
+        set_remote(config, shape);
+    if (status == SLIM_OK)
+        status = slim_json_write(
+            slim_path_join(run->arena, export->directory, "config.json"),
+            config, export->op->span, run->diag);
+    json_decref(config);
+    return status;
+}
+
+static enum slim_status copy_all(struct slim_export *export, const char *from,
+                                 const char *const *names)
+{
+    for (; *names; names++)
+        if (slim_export_copy(export, from, *names) != SLIM_OK)
+            return SLIM_FAILED;
+    return SLIM_OK;
+}
+
+enum slim_status slim_export_model(struct slim_export *export)
+{
+    struct slim_run *run = export->run;
+    const char *from = run->input->checkpoint->directory;
+
+    export->stock = slim_shape_stock(&export->decoupled, export->model->shape);
+    if (write_config(export) != SLIM_OK ||
+        copy_all(export, from, companions) != SLIM_OK)
+        return SLIM_FAILED;
+    if (!export->stock) {
+        const char *python = slim_share_directory(run->arena, "python");
+
+        if (!python)
+            return slim_fail(run->diag, "I401", export->op->span,
+                             "the Python files for saved models are not "
+                             "installed");
+        if (copy_all(export, python, remote_files) != SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return write_weights(export);
+}
