@@ -28,6 +28,11 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 
 %C%_libruntime_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 %C%_libruntime_a_SOURCES = \
+    %D%/format/adapter.c \
+    %D%/format/convert.c \
+    %D%/format/export.c \
+    %D%/format/remote.c \
+    %D%/format/safetensors.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/assert.c \
@@ -47,6 +52,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/stage/rotate_block.c \
     %D%/stage/rotate_model.c \
     %D%/stage/sample.c \
+    %D%/stage/save.c \
     %D%/stage/score.c \
     %D%/stage/score.h \
     %D%/stage/score_random.c \

@@ -53,6 +53,7 @@ struct slim_method {
     bool data;          /* reads calibration or training data */
     const char *sample; /* documented default: "bookcorpus n=10 len=64" */
     const char *paper;
+    unsigned needs; /* of this method, beside the stage's */
 };
 
 /* Quantities a stage takes. Units are tried in order; the first is the one

@@ -16,7 +16,7 @@ static const char *module(struct slim_arena *arena, const char *name)
 }
 
 static enum slim_status fill(float *out, void *context,
-                             const struct slim_output *output,
+                             const struct slim_out_tensor *output,
                              struct slim_diag *diag)
 {
     (void)context;
@@ -28,16 +28,16 @@ static enum slim_status fill(float *out, void *context,
 
 static int by_name(const void *a, const void *b)
 {
-    const struct slim_output *one = a, *two = b;
+    const struct slim_out_tensor *one = a, *two = b;
 
     return strcmp(one->name, two->name);
 }
 
-static void add(struct slim_outputs *outputs, struct slim_arena *arena,
+static void add(struct slim_out_tensors *outputs, struct slim_arena *arena,
                 const char *name, const char *factor, size_t rows, size_t cols,
                 const float *numbers)
 {
-    outputs->items[outputs->count++] = (struct slim_output){
+    outputs->items[outputs->count++] = (struct slim_out_tensor){
         .name = slim_arena_printf(arena, "base_model.model.%s.%s.weight", name,
                                   factor),
         .dims_count = 2,
@@ -72,13 +72,13 @@ static enum slim_status write_config(struct slim_export *export,
                                      const struct slim_adapters *adapters)
 {
     struct slim_run *run = export->run;
-    json_t *config = json_pack(
-        "{s:s,s:s,s:s,s:I,s:f,s:f,s:s,s:o,s:b,s:b}", "peft_type", "LORA",
-        "task_type", "CAUSAL_LM", "base_model_name_or_path", run->input->name,
-        "r", (json_int_t)adapters->rank, "lora_alpha", adapters->alpha,
-        "lora_dropout", 0.0, "bias", "none", "target_modules",
-        targets(adapters, run->arena), "inference_mode", 1, "fan_in_fan_out",
-        0);
+    json_t *config =
+        json_pack("{s:s,s:s,s:s,s:I,s:f,s:f,s:s,s:o,s:b,s:b}", "peft_type",
+                  "LORA", "task_type", "CAUSAL_LM", "base_model_name_or_path",
+                  run->input->name, "r", (json_int_t)adapters->rank,
+                  "lora_alpha", adapters->alpha, "lora_dropout", 0.0, "bias",
+                  "none", "target_modules", targets(adapters, run->arena),
+                  "inference_mode", 1, "fan_in_fan_out", 0);
     enum slim_status status = slim_json_write(
         slim_path_join(run->arena, export->directory, "adapter_config.json"),
         config, export->op->span, run->diag);
@@ -91,14 +91,14 @@ enum slim_status slim_export_adapter(struct slim_export *export,
                                      const struct slim_adapters *adapters)
 {
     struct slim_run *run = export->run;
-    struct slim_outputs outputs = { .dtype = export->dtype,
-                                    .shard_bytes = export->shard_bytes,
-                                    .fill = fill };
+    struct slim_out_tensors outputs = { .dtype = export->dtype,
+                                        .shard_bytes = export->shard_bytes,
+                                        .fill = fill };
 
     if (write_config(export, adapters) != SLIM_OK)
         return SLIM_FAILED;
     outputs.items =
-        SLIM_NEW_ARRAY(run->arena, 2 * adapters->count, struct slim_output);
+        SLIM_NEW_ARRAY(run->arena, 2 * adapters->count, struct slim_out_tensor);
     for (size_t i = 0; i < adapters->count; i++) {
         const struct slim_adapter *one = adapters->by_tensor[i];
         const struct slim_tensor *tensor = &adapters->arch->tensors[i];

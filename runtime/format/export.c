@@ -2,21 +2,26 @@
 #include "runtime/format/export.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "runtime/format/safetensors.h"
 
-#include <config.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Files that belong to the tokenizer or to generation: copied as they are. */
 static const char *const companions[] = {
-    "tokenizer.json",          "tokenizer_config.json",
-    "tokenizer.model",         "special_tokens_map.json",
-    "added_tokens.json",       "vocab.json",
-    "merges.txt",              "chat_template.jinja",
-    "generation_config.json",  NULL,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "generation_config.json",
+    NULL,
 };
 
 static const char *const remote_files[] = { "configuration_slimc.py",
@@ -51,16 +56,16 @@ json_t *slim_export_metadata(const struct slim_export *export)
 {
     const struct slim_run *run = export->run;
     json_t *metrics = json_array();
-    json_t *metadata = json_pack(
-        "{s:s,s:s,s:s,s:s}", "format", "pt", "slimc", VERSION, "slimc.input",
-        run->input->name, "slimc.recipe",
-        run->recipe_text ? run->recipe_text : "");
+    json_t *metadata =
+        json_pack("{s:s,s:s,s:s,s:s}", "format", "pt", "slimc", PACKAGE_VERSION,
+                  "slimc.input", run->input->name, "slimc.recipe",
+                  run->recipe_text ? run->recipe_text : "");
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
-        json_array_append_new(
-            metrics, json_pack("{s:s,s:s,s:f,s:s?}", "name", m->name, "label",
-                               m->label, "value", m->value, "protocol",
-                               m->protocol));
+        json_array_append_new(metrics,
+                              json_pack("{s:s,s:s,s:f,s:s?}", "name", m->name,
+                                        "label", m->label, "value", m->value,
+                                        "protocol", m->protocol));
     char *text = json_dumps(metrics, JSON_COMPACT);
     json_object_set_new(metadata, "slimc.metrics",
                         json_string(text ? text : "[]"));
@@ -88,7 +93,7 @@ static float norm_factor(const struct slim_shape *shape,
 }
 
 static enum slim_status fill(float *out, void *context,
-                             const struct slim_output *output,
+                             const struct slim_out_tensor *output,
                              struct slim_diag *diag)
 {
     const struct slim_export *export = context;
@@ -115,7 +120,7 @@ static void tick(void *context, double done, double total)
 
 static int by_name(const void *a, const void *b)
 {
-    const struct slim_output *one = a, *two = b;
+    const struct slim_out_tensor *one = a, *two = b;
 
     return strcmp(one->name, two->name);
 }
@@ -125,23 +130,23 @@ static enum slim_status write_weights(struct slim_export *export)
     struct slim_run *run = export->run;
     const struct slim_shape *shape = export->model->shape;
     const struct slim_arch *arch = shape->arch;
-    struct slim_outputs outputs = { .dtype = export->dtype,
-                                    .shard_bytes = export->shard_bytes,
-                                    .context = export,
-                                    .fill = fill,
-                                    .tick = tick };
+    struct slim_out_tensors outputs = { .dtype = export->dtype,
+                                        .shard_bytes = export->shard_bytes,
+                                        .context = export,
+                                        .fill = fill,
+                                        .tick = tick };
 
     outputs.items =
-        SLIM_NEW_ARRAY(run->arena, arch->tensor_count, struct slim_output);
+        SLIM_NEW_ARRAY(run->arena, arch->tensor_count, struct slim_out_tensor);
     for (size_t i = 0; i < arch->tensor_count; i++) {
         const struct slim_tensor *tensor = &arch->tensors[i];
-        struct slim_output *output = &outputs.items[outputs.count];
+        struct slim_out_tensor *output = &outputs.items[outputs.count];
 
         if (!slim_tensor_stored(shape, tensor))
             continue;
-        *output = (struct slim_output){ .name = tensor->name,
-                                        .dims_count = tensor->dims_count,
-                                        .tag = tensor };
+        *output = (struct slim_out_tensor){ .name = tensor->name,
+                                            .dims_count = tensor->dims_count,
+                                            .tag = tensor };
         for (size_t d = 0; d < tensor->dims_count; d++)
             output->dims[d] = slim_tensor_size(shape, tensor, d);
         outputs.count++;
@@ -171,12 +176,12 @@ static void set_remote(json_t *config, const struct slim_shape *shape)
     json_object_set_new(config, "model_type", json_string("slimc"));
     json_object_set_new(config, "architectures",
                         json_pack("[s]", "SlimcForCausalLM"));
-    json_object_set_new(
-        config, "auto_map",
-        json_pack("{s:s,s:s,s:s}", "AutoConfig",
-                  "configuration_slimc.SlimcConfig", "AutoModel",
-                  "modeling_slimc.SlimcModel", "AutoModelForCausalLM",
-                  "modeling_slimc.SlimcForCausalLM"));
+    json_object_set_new(config, "auto_map",
+                        json_pack("{s:s,s:s,s:s}", "AutoConfig",
+                                  "configuration_slimc.SlimcConfig",
+                                  "AutoModel", "modeling_slimc.SlimcModel",
+                                  "AutoModelForCausalLM",
+                                  "modeling_slimc.SlimcForCausalLM"));
     json_object_set_new(config, "tie_word_embeddings",
                         json_boolean(shape->arch->tied && !shape->untied));
 }

@@ -25,9 +25,8 @@ struct slim_export {
 SLIM_NODISCARD enum slim_status slim_export_model(struct slim_export *export);
 
 /* adapter_config.json and adapter_model.safetensors. */
-SLIM_NODISCARD enum slim_status
-slim_export_adapter(struct slim_export *export,
-                    const struct slim_adapters *adapters);
+SLIM_NODISCARD enum slim_status slim_export_adapter(
+    struct slim_export *export, const struct slim_adapters *adapters);
 
 /* __metadata__ of what is written: format, version, recipe, metrics. */
 json_t *slim_export_metadata(const struct slim_export *export);

@@ -84,7 +84,8 @@ static json_t *layer_json(const struct slim_shape *shape, size_t index)
 json_t *slim_export_remote(const struct slim_shape *shape)
 {
     const struct slim_arch *arch = shape->arch;
-    const struct slim_node *norm = &arch->nodes[arch->layer_first[arch->layers]];
+    const struct slim_node *norm =
+        &arch->nodes[arch->layer_first[arch->layers]];
     const struct slim_tensor *table =
         arch->nodes[0].slots[SLIM_EMBEDDING_WEIGHT];
     json_t *layers = json_array(), *sites = json_array();
@@ -92,13 +93,11 @@ json_t *slim_export_remote(const struct slim_shape *shape)
     for (size_t i = 0; i < arch->layers; i++)
         json_array_append_new(layers, layer_json(shape, i));
     for (size_t i = 0; i < arch->site_count; i++)
-        json_array_append_new(sites,
-                              json_integer((json_int_t)shape->sites[i]));
+        json_array_append_new(sites, json_integer((json_int_t)shape->sites[i]));
     return json_pack("{s:o,s:o,s:I,s:b,s:b,s:f,s:f,s:I}", "layers", layers,
                      "sites", sites, "vocab", (json_int_t)rows(shape, table),
                      "shortcuts", shape->shortcuts, "norm_weights",
-                     !shape->folded, "norm_eps",
-                     norm->settings[SLIM_NORM_EPS], "norm_offset",
-                     norm->settings[SLIM_NORM_OFFSET], "norm_divisor",
-                     (json_int_t)shape->divisor);
+                     !shape->folded, "norm_eps", norm->settings[SLIM_NORM_EPS],
+                     "norm_offset", norm->settings[SLIM_NORM_OFFSET],
+                     "norm_divisor", (json_int_t)shape->divisor);
 }

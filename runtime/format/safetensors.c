@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t elements(const struct slim_output *output)
+static uint64_t elements(const struct slim_out_tensor *output)
 {
     uint64_t count = 1;
 
@@ -16,15 +16,14 @@ static uint64_t elements(const struct slim_output *output)
     return count;
 }
 
-static uint64_t bytes_of(const struct slim_outputs *outputs, size_t i)
+static uint64_t bytes_of(const struct slim_out_tensors *outputs, size_t i)
 {
-    return elements(&outputs->items[i]) *
-           (slim_dtype_bits(outputs->dtype) / 8);
+    return elements(&outputs->items[i]) * (slim_dtype_bits(outputs->dtype) / 8);
 }
 
 /* The header of tensors first..last-1 as JSON text, padded with spaces to a
  * multiple of eight. The caller frees it. */
-static char *header_text(const struct slim_outputs *outputs, size_t first,
+static char *header_text(const struct slim_out_tensors *outputs, size_t first,
                          size_t last)
 {
     json_t *header = json_object();
@@ -32,18 +31,17 @@ static char *header_text(const struct slim_outputs *outputs, size_t first,
 
     json_object_set(header, "__metadata__", outputs->metadata);
     for (size_t i = first; i < last; i++) {
-        const struct slim_output *output = &outputs->items[i];
+        const struct slim_out_tensor *output = &outputs->items[i];
         json_t *shape = json_array();
 
         for (size_t d = 0; d < output->dims_count; d++)
             json_array_append_new(shape,
                                   json_integer((json_int_t)output->dims[d]));
-        json_object_set_new(
-            header, output->name,
-            json_pack("{s:s,s:o,s:[I,I]}", "dtype",
-                      slim_dtype_name(outputs->dtype), "shape", shape,
-                      "data_offsets", (json_int_t)at,
-                      (json_int_t)(at + bytes_of(outputs, i))));
+        json_object_set_new(header, output->name,
+                            json_pack("{s:s,s:o,s:[I,I]}", "dtype",
+                                      slim_dtype_name(outputs->dtype), "shape",
+                                      shape, "data_offsets", (json_int_t)at,
+                                      (json_int_t)(at + bytes_of(outputs, i))));
         at += bytes_of(outputs, i);
     }
     char *text = json_dumps(header, JSON_COMPACT);
@@ -61,9 +59,8 @@ static char *header_text(const struct slim_outputs *outputs, size_t first,
     return grown;
 }
 
-static enum slim_status put_header(struct slim_writer *writer,
-                                   const char *text, struct slim_span at,
-                                   struct slim_diag *diag)
+static enum slim_status put_header(struct slim_writer *writer, const char *text,
+                                   struct slim_span at, struct slim_diag *diag)
 {
     unsigned char size[8];
     uint64_t length = strlen(text);
@@ -76,11 +73,11 @@ static enum slim_status put_header(struct slim_writer *writer,
 }
 
 static enum slim_status put_tensor(struct slim_writer *writer,
-                                   const struct slim_outputs *outputs,
+                                   const struct slim_out_tensors *outputs,
                                    size_t i, struct slim_span at,
                                    struct slim_diag *diag)
 {
-    const struct slim_output *output = &outputs->items[i];
+    const struct slim_out_tensor *output = &outputs->items[i];
     size_t count = (size_t)elements(output);
     float *numbers = malloc(count * sizeof(*numbers) + 1);
     void *stored = malloc((size_t)bytes_of(outputs, i) + 1);
@@ -98,8 +95,7 @@ static enum slim_status put_tensor(struct slim_writer *writer,
         status = slim_fail(diag, "R401", at,
                            "%zu numbers of tensor \"%s\" are too large for "
                            "%s; save with dtype=bf16 or dtype=f32",
-                           lost, output->name,
-                           slim_dtype_name(outputs->dtype));
+                           lost, output->name, slim_dtype_name(outputs->dtype));
     if (status == SLIM_OK)
         status = slim_writer_put(writer, stored, (size_t)bytes_of(outputs, i),
                                  at, diag);
@@ -109,7 +105,7 @@ static enum slim_status put_tensor(struct slim_writer *writer,
 }
 
 static enum slim_status fill_file(struct slim_writer *writer,
-                                  const struct slim_outputs *outputs,
+                                  const struct slim_out_tensors *outputs,
                                   size_t first, size_t last,
                                   struct slim_span at, struct slim_diag *diag)
 {
@@ -129,7 +125,7 @@ static enum slim_status fill_file(struct slim_writer *writer,
 }
 
 static enum slim_status write_file(const char *path,
-                                   const struct slim_outputs *outputs,
+                                   const struct slim_out_tensors *outputs,
                                    size_t first, size_t last,
                                    struct slim_span at, struct slim_diag *diag)
 {
@@ -144,7 +140,7 @@ static enum slim_status write_file(const char *path,
 }
 
 /* One past the last tensor of the shard that begins at `first`. */
-static size_t shard_end(const struct slim_outputs *outputs, size_t first)
+static size_t shard_end(const struct slim_out_tensors *outputs, size_t first)
 {
     uint64_t bytes = bytes_of(outputs, first);
     size_t last = first + 1;
@@ -178,7 +174,7 @@ enum slim_status slim_json_write(const char *path, const json_t *value,
 
 /* Shards and the index that says which tensor is where. */
 static enum slim_status write_shards(const char *directory, const char *stem,
-                                     const struct slim_outputs *outputs,
+                                     const struct slim_out_tensors *outputs,
                                      size_t shards, struct slim_span at,
                                      struct slim_diag *diag)
 {
@@ -189,9 +185,8 @@ static enum slim_status write_shards(const char *directory, const char *stem,
 
     for (size_t s = 1; s <= shards && status == SLIM_OK; s++) {
         size_t last = shard_end(outputs, first);
-        const char *name =
-            slim_arena_printf(diag->arena, "%s-%05zu-of-%05zu.safetensors",
-                              stem, s, shards);
+        const char *name = slim_arena_printf(
+            diag->arena, "%s-%05zu-of-%05zu.safetensors", stem, s, shards);
 
         status = write_file(slim_path_join(diag->arena, directory, name),
                             outputs, first, last, at, diag);
@@ -206,17 +201,15 @@ static enum slim_status write_shards(const char *directory, const char *stem,
     if (status == SLIM_OK)
         status = slim_json_write(
             slim_path_join(diag->arena, directory,
-                           slim_arena_printf(diag->arena,
-                                             "%s.safetensors.index.json",
-                                             stem)),
+                           slim_arena_printf(
+                               diag->arena, "%s.safetensors.index.json", stem)),
             index, at, diag);
     json_decref(index);
     return status;
 }
 
-enum slim_status slim_safetensors_write(const char *directory,
-                                        const char *stem,
-                                        const struct slim_outputs *outputs,
+enum slim_status slim_safetensors_write(const char *directory, const char *stem,
+                                        const struct slim_out_tensors *outputs,
                                         struct slim_span at,
                                         struct slim_diag *diag)
 {

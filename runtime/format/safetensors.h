@@ -8,22 +8,22 @@
 
 /* One tensor to be written. `fill` gives its numbers as f32 when its turn
  * comes, so that one tensor at a time is in memory. */
-struct slim_output {
+struct slim_out_tensor {
     const char *name;
     size_t dims_count;
     uint64_t dims[2];
     const void *tag; /* for fill */
 };
 
-struct slim_outputs {
-    struct slim_output *items; /* sorted by name */
+struct slim_out_tensors {
+    struct slim_out_tensor *items; /* sorted by name */
     size_t count;
     enum slim_dtype dtype;
-    uint64_t shard_bytes;      /* a new file is begun above this */
-    json_t *metadata;          /* string to string, of every file */
+    uint64_t shard_bytes; /* a new file is begun above this */
+    json_t *metadata;     /* string to string, of every file */
     void *context;
     enum slim_status (*fill)(float *out, void *context,
-                             const struct slim_output *output,
+                             const struct slim_out_tensor *output,
                              struct slim_diag *diag);
     void (*tick)(void *context, double done, double total); /* or NULL */
 };
@@ -32,10 +32,10 @@ struct slim_outputs {
  * Writes DIR/STEM.safetensors, or DIR/STEM-00001-of-0000N.safetensors with
  * DIR/STEM.safetensors.index.json where one file would be over shard_bytes.
  */
-SLIM_NODISCARD enum slim_status
-slim_safetensors_write(const char *directory, const char *stem,
-                       const struct slim_outputs *outputs, struct slim_span at,
-                       struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_safetensors_write(
+    const char *directory, const char *stem,
+    const struct slim_out_tensors *outputs, struct slim_span at,
+    struct slim_diag *diag);
 
 /* Writes a JSON value as an indented text file. */
 SLIM_NODISCARD enum slim_status slim_json_write(const char *path,

@@ -20,16 +20,23 @@ struct save_args {
 static const char *const dtypes[] = { "auto", "f32", "bf16", "f16", NULL };
 
 static const struct slim_param params[] = {
-    { .name = "path", .kind = SLIM_PARAM_TEXT,
+    { .name = "path",
+      .kind = SLIM_PARAM_TEXT,
       .offset = offsetof(struct save_args, path),
       .help = "the directory to write; relative to the current directory" },
-    { .name = "dtype", .kind = SLIM_PARAM_CHOICE,
-      .offset = offsetof(struct save_args, dtype), .choices = dtypes,
+    { .name = "dtype",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct save_args, dtype),
+      .choices = dtypes,
       .initial = "auto",
       .help = "element type; auto: the input model's (adapters: f32)" },
-    { .name = "shard", .kind = SLIM_PARAM_REAL,
-      .offset = offsetof(struct save_args, shard), .initial = "5e9",
-      .min = 1, .max = 1e15, .methods = "hf",
+    { .name = "shard",
+      .kind = SLIM_PARAM_REAL,
+      .offset = offsetof(struct save_args, shard),
+      .initial = "5e9",
+      .min = 1,
+      .max = 1e15,
+      .methods = "hf",
       .help = "bytes after which a new file is begun" },
     { .name = NULL },
 };
@@ -37,7 +44,8 @@ static const struct slim_param params[] = {
 static const struct slim_method methods[] = {
     { .name = "adapter",
       .summary = "the low-rank factors of the last `recover lora`, as PEFT "
-                 "reads them; they belong to the model as it was before it" },
+                 "reads them; they belong to the model as it was before it",
+      .needs = SLIM_TYPE_ADAPTER },
     { .name = "hf",
       .summary = "a Hugging Face directory: config, weights, tokenizer" },
     { .name = NULL },
@@ -65,8 +73,7 @@ static enum slim_dtype dtype_of(const struct slim_run *run,
     }
 }
 
-static enum slim_status resolve_save(struct slim_op *op,
-                                     struct slim_diag *diag)
+static enum slim_status resolve_save(struct slim_op *op, struct slim_diag *diag)
 {
     const struct save_args *args = op->args;
     bool decoupled = false;
@@ -81,8 +88,7 @@ static enum slim_status resolve_save(struct slim_op *op,
     const struct slim_arch *arch = op->before->arch;
     op->resolved = slim_arena_printf(
         diag->arena, "%s, %s",
-        args->dtype ? dtypes[args->dtype]
-                    : slim_dtype_name(arch->dtype),
+        args->dtype ? dtypes[args->dtype] : slim_dtype_name(arch->dtype),
         !stock      ? "remote code (its layers differ or carry shortcuts)"
         : decoupled ? arch->decoupled_class
                     : arch->save_class);
@@ -116,8 +122,8 @@ static enum slim_status prepare_save(struct slim_run *run,
 static enum slim_status settle(struct slim_run *run, const struct slim_op *op,
                                const char *temporary, const char *path)
 {
-    const char *old = slim_arena_printf(run->arena, "%s.old-%ld", path,
-                                        (long)getpid());
+    const char *old =
+        slim_arena_printf(run->arena, "%s.old-%ld", path, (long)getpid());
     bool replaces = slim_file_exists(path);
 
     if (replaces && rename(path, old) != 0)
@@ -154,17 +160,17 @@ static enum slim_status write_all(struct slim_export *export)
     return slim_export_adapter(export, adapters);
 }
 
-static enum slim_status run_save(struct slim_run *run,
-                                 const struct slim_op *op)
+static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
 {
     const struct save_args *args = op->args;
-    struct slim_export export = { .run = run, .op = op,
+    struct slim_export export = { .run = run,
+                                  .op = op,
                                   .model = slim_run_model(run, op),
                                   .dtype = dtype_of(run, op),
                                   .shard_bytes = (uint64_t)args->shard };
 
-    export.directory = slim_arena_printf(run->arena, "%s.tmp-%ld", args->path,
-                                         (long)getpid());
+    export.directory =
+        slim_arena_printf(run->arena, "%s.tmp-%ld", args->path, (long)getpid());
     slim_progress_begin(&run->progress, op->text, 1.0);
     enum slim_status status =
         slim_make_directory(export.directory, op->span, run->diag);
