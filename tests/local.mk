@@ -23,7 +23,8 @@ slim_tests = \
     %D%/unit/support
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
-slim_scripts =
+slim_scripts = \
+    %D%/layers.sh
 
 # Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
