@@ -6,13 +6,54 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Reals that are whole numbers become integers again; returns the value, which
+ * may be a new one. */
+static json_t *restore_integers(json_t *value)
+{
+    size_t index;
+    void *next;
+    const char *key;
+    json_t *item;
+
+    if (json_is_real(value)) {
+        double real = json_real_value(value);
+
+        if (real < -9007199254740992.0 || real > 9007199254740992.0 ||
+            real != (double)(json_int_t)real)
+            return value;
+        json_decref(value);
+        return json_integer((json_int_t)real);
+    }
+    json_array_foreach(value, index, item)
+        json_array_set_new(value, index, restore_integers(json_incref(item)));
+    json_object_foreach_safe(value, next, key, item)
+        json_object_set_new(value, key, restore_integers(json_incref(item)));
+    return value;
+}
+
+/*
+ * Numbers such as 1000000000000000019884624838656, the usual way to write "no
+ * limit" in tokenizer_config.json, have no place in an integer. A text that
+ * holds one is read again with all numbers as reals.
+ */
+static json_t *load(const struct slim_source *text, json_error_t *error)
+{
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    json_t *value = json_loadb(text->text, text->length, flags, error);
+
+    if (value || json_error_code(error) != json_error_numeric_overflow)
+        return value;
+    value = json_loadb(text->text, text->length,
+                       flags | JSON_DECODE_INT_AS_REAL, error);
+    return value ? restore_integers(value) : NULL;
+}
+
 enum slim_status slim_json_parse(json_t **out, const struct slim_source *text,
                                  struct slim_diag *diag)
 {
     json_error_t error = { 0 };
 
-    *out = json_loadb(text->text, text->length,
-                      JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *out = load(text, &error);
     if (*out)
         return SLIM_OK;
     size_t at = error.position > 0 ? (size_t)error.position - 1 : 0;

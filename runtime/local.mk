@@ -33,6 +33,15 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/format/export.c \
     %D%/format/remote.c \
     %D%/format/safetensors.c \
+    %D%/data/added.c \
+    %D%/data/bpe.c \
+    %D%/data/bpe_read.c \
+    %D%/data/normalize.c \
+    %D%/data/regex.c \
+    %D%/data/split.c \
+    %D%/data/template.c \
+    %D%/data/tokenizer.c \
+    %D%/data/tokenizer_json.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/assert.c \

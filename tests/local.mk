@@ -11,6 +11,7 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/conformance/tokenizer \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
     %D%/unit/base_file \
@@ -20,7 +21,8 @@ slim_tests = \
     %D%/unit/base_random \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
-    %D%/unit/support
+    %D%/unit/support \
+    %D%/unit/tokenizer
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \

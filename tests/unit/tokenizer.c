@@ -1,0 +1,296 @@
+/* tokenizer.c - tokenizers small enough to follow by hand */
+#include "tests/support.h"
+
+#include "base/text.h"
+#include "runtime/data/tokenizer.h"
+
+#include <string.h>
+
+struct bench {
+    char *directory;
+    struct slim_arena *arena;
+    struct slim_diag diag;
+};
+
+static int set_up(void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+
+    bench->directory = slim_test_directory();
+    bench->arena = slim_arena_open();
+    bench->diag.arena = bench->arena;
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+
+    slim_test_directory_remove(bench->directory);
+    slim_arena_close(bench->arena);
+    free(bench);
+    return 0;
+}
+
+static void put(struct bench *bench, const char *name, const char *text)
+{
+    char *path = slim_test_join(bench->directory, name);
+
+    slim_test_puts(path, text);
+    free(path);
+}
+
+static enum slim_status open_it(struct slim_tokenizer **out,
+                                struct bench *bench, const char *json)
+{
+    put(bench, "tokenizer.json", json);
+    return slim_tokenizer_open(out, bench->directory, (struct slim_span){ 0 },
+                               &bench->diag);
+}
+
+/* The ids as text, "1 5 7". */
+static char *ids_of(struct bench *bench, const struct slim_tokenizer *tokenizer,
+                    const char *text)
+{
+    struct slim_ids ids = { 0 };
+    struct slim_text out = { 0 };
+
+    if (slim_tokenizer_encode(&ids, tokenizer, text, strlen(text), true,
+                              &bench->diag))
+        fail_msg("%s", slim_test_diag(&bench->diag));
+    for (size_t i = 0; i < ids.count; i++)
+        slim_text_printf(&out, "%s%d", i ? " " : "", (int)ids.items[i]);
+    slim_ids_free(&ids);
+    char *result = slim_arena_strdup(bench->arena, out.data ? out.data : "");
+
+    slim_text_free(&out);
+    return result;
+}
+
+static void expect(struct bench *bench, const char *json, const char *text,
+                   const char *ids)
+{
+    struct slim_tokenizer *tokenizer;
+
+    if (open_it(&tokenizer, bench, json))
+        fail_msg("%s", slim_test_diag(&bench->diag));
+    assert_string_equal(ids_of(bench, tokenizer, text), ids);
+    slim_tokenizer_close(tokenizer);
+}
+
+#define LETTERS                                                                \
+    "\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4,\"abc\":5,"          \
+    "\"\\u0120\":6,\"\\u0120a\":7,\"\\u2581\":8,\"<unk>\":9,\"1\":10,"         \
+    "\"\\u2581a\":11,\"\\u00e9\":12}"
+#define MERGES "\"merges\":[\"b c\",\"a b\",\"a bc\",\"\\u0120 a\"]"
+#define MODEL "\"model\":{\"type\":\"BPE\"," LETTERS "," MERGES "}"
+
+static void merges_go_by_rank_not_by_place(void **state)
+{
+    expect(*state, "{" MODEL "}", "abc", "5");
+    expect(*state, "{" MODEL "}", "abbcab", "3 4 3");
+}
+
+static void merges_may_be_pairs(void **state)
+{
+    expect(*state,
+           "{\"model\":{\"type\":\"BPE\"," LETTERS
+           ",\"merges\":[[\"b\",\"c\"],[\"a\",\"bc\"]]}}",
+           "abcab", "5 0 1");
+}
+
+static void whole_words_win_where_merges_are_ignored(void **state)
+{
+    expect(*state,
+           "{\"model\":{\"type\":\"BPE\",\"ignore_merges\":true," LETTERS
+           ",\"merges\":[\"a b\"]}}",
+           "abc", "5");
+}
+
+static void bytes_stand_for_themselves(void **state)
+{
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+           "false}," MODEL "}",
+           "abc a", "5 7");
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+           "true}," MODEL "}",
+           "a", "7");
+}
+
+static void digits_stand_alone(void **state)
+{
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"Digits\",\"individual_digits\":true}"
+           "," MODEL "}",
+           "ab11c", "3 10 10 2");
+}
+
+#define SPM_MODEL                                                              \
+    "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"fuse_unk\":true,"   \
+    "\"byte_fallback\":true," LETTERS ",\"merges\":[\"\\u2581 a\"]}"
+
+static void spaces_become_marks(void **state)
+{
+    const char *json =
+        "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
+        "\"Prepend\",\"prepend\":\"\\u2581\"},{\"type\":\"Replace\","
+        "\"pattern\":{\"String\":\" \"},\"content\":\"\\u2581\"}]}," SPM_MODEL
+        "}";
+
+    expect(*state, json, "a b", "11 8 1");
+    expect(*state, json, "", "");
+    /* unknown characters in a row are one unknown token */
+    expect(*state, json, "axyb", "11 9 1");
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":"
+           "\"\\u2581\",\"prepend_scheme\":\"first\"}," SPM_MODEL "}",
+           "a a", "11 11");
+}
+
+static void unknown_bytes_fall_back(void **state)
+{
+    expect(*state,
+           "{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"vocab\":{"
+           "\"a\":0,\"<0xC3>\":1,\"<0xA9>\":2},\"merges\":[]}}",
+           "a\xc3\xa9", "0 1 2");
+}
+
+static void text_is_composed(void **state)
+{
+    expect(*state, "{\"normalizer\":{\"type\":\"NFC\"}," MODEL "}", "e\xcc\x81",
+           "12");
+}
+
+#define ADDED(fields)                                                          \
+    "{\"added_tokens\":[{\"id\":20,\"content\":\"<x>\",\"special\":true,"      \
+    "\"normalized\":false," fields "}]," MODEL "}"
+
+static void added_tokens_are_found_first(void **state)
+{
+    expect(*state, ADDED("\"lstrip\":false"), "ab<x>c", "3 20 2");
+    expect(*state, ADDED("\"lstrip\":true,\"rstrip\":true"), "ab  <x> \n c",
+           "3 20 2");
+    expect(*state, ADDED("\"single_word\":true"), "<x>a<x> <x>", "0 20");
+}
+
+static void longer_added_tokens_win(void **state)
+{
+    expect(*state,
+           "{\"added_tokens\":[{\"id\":20,\"content\":\"<x\"},{\"id\":21,"
+           "\"content\":\"<xy>\"}]," MODEL "}",
+           "<xy><x", "21 20");
+}
+
+static void templates_add_tokens(void **state)
+{
+    const char *json =
+        "{\"added_tokens\":[{\"id\":20,\"content\":\"<s>\",\"special\":true}],"
+        "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+        "\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}],"
+        "\"special_tokens\":{\"<s>\":{\"ids\":[20]}}}," MODEL "}";
+
+    expect(*state, json, "ab", "20 3");
+    expect(*state, json, "", "20");
+    put(*state, "tokenizer_config.json",
+        "{\"bos_token\":{\"content\":\"<s>\"},\"add_bos_token\":false}");
+    expect(*state, json, "ab", "3");
+}
+
+static void config_asks_for_bos(void **state)
+{
+    put(*state, "tokenizer_config.json",
+        "{\"bos_token\":\"c\",\"add_bos_token\":true,"
+        "\"model_max_length\":1000000000000000019884624838656}");
+    expect(*state, "{" MODEL "}", "ab", "2 3");
+}
+
+static void refuse(struct bench *bench, const char *json, const char *code,
+                   const char *word)
+{
+    struct slim_tokenizer *tokenizer;
+
+    assert_int_equal(open_it(&tokenizer, bench, json), SLIM_FAILED);
+    assert_null(tokenizer);
+    assert_int_equal(bench->diag.errors, 1);
+    assert_string_equal(bench->diag.first->code, code);
+    if (!strstr(bench->diag.first->message, word))
+        fail_msg("\"%s\" does not name %s", bench->diag.first->message, word);
+    bench->diag = (struct slim_diag){ .arena = bench->arena };
+}
+
+static void unknown_parts_are_named(void **state)
+{
+    refuse(*state, "{\"normalizer\":{\"type\":\"Bert\"}," MODEL "}", "F202",
+           "Bert");
+    refuse(*state, "{\"pre_tokenizer\":{\"type\":\"Shred\"}," MODEL "}", "F202",
+           "Shred");
+    refuse(*state, "{\"post_processor\":{\"type\":\"Stamp\"}," MODEL "}",
+           "F202", "Stamp");
+    refuse(*state, "{\"model\":{\"type\":\"Unigram\"}}", "F202", "Unigram");
+    refuse(*state,
+           "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+           "\"pattern\":{\"Regex\":\"[a&&b]\"}}," MODEL "}",
+           "F202", "&&");
+}
+
+static void malformed_files_are_refused(void **state)
+{
+    refuse(*state, "{}", "F201", "model");
+    refuse(*state, "[]", "F201", "object");
+    refuse(*state, "{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "F201",
+           "\"a\"");
+    refuse(*state, "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
+           "F201", "merge 0");
+    refuse(*state, "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}",
+           "F201", "merge 0");
+    refuse(*state,
+           "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+           "\"pattern\":{\"Regex\":\"(\"}}," MODEL "}",
+           "F201", "regular expression");
+    refuse(*state,
+           "{\"added_tokens\":[{\"id\":3,\"content\":\"a\"}]," MODEL "}",
+           "F201", "\"a\"");
+}
+
+static void text_must_be_utf8(void **state)
+{
+    struct bench *bench = *state;
+    struct slim_tokenizer *tokenizer;
+    struct slim_ids ids = { 0 };
+
+    assert_int_equal(open_it(&tokenizer, bench, "{" MODEL "}"), SLIM_OK);
+    assert_int_equal(
+        slim_tokenizer_encode(&ids, tokenizer, "ab\xff", 3, true, &bench->diag),
+        SLIM_FAILED);
+    assert_non_null(strstr(bench->diag.first->message, "byte 2"));
+    slim_ids_free(&ids);
+    slim_tokenizer_close(tokenizer);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(merges_go_by_rank_not_by_place),
+        TEST(merges_may_be_pairs),
+        TEST(whole_words_win_where_merges_are_ignored),
+        TEST(bytes_stand_for_themselves),
+        TEST(digits_stand_alone),
+        TEST(spaces_become_marks),
+        TEST(unknown_bytes_fall_back),
+        TEST(text_is_composed),
+        TEST(added_tokens_are_found_first),
+        TEST(longer_added_tokens_win),
+        TEST(templates_add_tokens),
+        TEST(config_asks_for_bos),
+        TEST(unknown_parts_are_named),
+        TEST(malformed_files_are_refused),
+        TEST(text_must_be_utf8),
+    };
+
+    return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
+}
