@@ -1,0 +1,91 @@
+/* block_add.c - the residual: y = scale * (stream S) + block, S a shortcut */
+#include "runtime/model/layer.h"
+
+#include <string.h>
+
+enum { WORK_SCALED, WORK_BACK };
+
+static size_t add_width(const struct slim_step *step)
+{
+    return step->node->slots[SLIM_ADD_SHORTCUT] &&
+                   slim_step_weight(step, SLIM_ADD_SHORTCUT)
+               ? slim_step_columns(step, SLIM_ADD_SHORTCUT)
+               : step->width[0];
+}
+
+static float add_scale(const struct slim_step *step)
+{
+    return (float)step->node->settings[SLIM_ADD_SCALE];
+}
+
+static enum slim_status add_forward(struct slim_step *step)
+{
+    const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
+    size_t count = step->tokens * step->width_out;
+    const float *stream = step->x[0], *block = step->x[1];
+    float scale = add_scale(step);
+
+    if (step->width_out != step->width[1])
+        return slim_fail(step->diag, "R125", (struct slim_span){ 0 },
+                         "block \"%s\" of layer %zu adds %zu columns to a "
+                         "stream of %zu",
+                         step->node->name, step->node->layer, step->width[1],
+                         step->width_out);
+    if (shortcut) {
+        step->kernels->matmul(step->y, stream, shortcut, step->tokens,
+                              step->width[0], step->width_out, false);
+        stream = step->y;
+    }
+    for (size_t i = 0; i < count; i++)
+        step->y[i] = scale * stream[i] + block[i];
+    return SLIM_OK;
+}
+
+static void give(float *dx, const float *dy, size_t count, float scale,
+                 bool add)
+{
+    for (size_t i = 0; i < count; i++)
+        dx[i] = (add ? dx[i] : 0.0f) + scale * dy[i];
+}
+
+/* dS[in, out] += stream^T dy; dstream = dy S^T. */
+static enum slim_status shortcut_backward(struct slim_step *step,
+                                          const float *shortcut)
+{
+    size_t count = step->tokens * step->width_out;
+    float *grad = slim_step_grad(step, SLIM_ADD_SHORTCUT);
+    float *scaled = NULL, *back = NULL;
+
+    if (slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
+                       step->tokens, step->width_out) != SLIM_OK ||
+        slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,
+                       step->width[0]) != SLIM_OK)
+        return SLIM_FAILED;
+    give(scaled, step->dy, count, add_scale(step), false);
+    if (grad)
+        step->kernels->linear_grad_w(grad, step->x[0], scaled, step->tokens,
+                                     step->width_out, step->width[0], true);
+    step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
+                          step->width_out, step->width[0]);
+    give(step->dx[0], back, step->tokens * step->width[0], 1.0f, step->add[0]);
+    return SLIM_OK;
+}
+
+static enum slim_status add_backward(struct slim_step *step)
+{
+    const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
+    size_t count = step->tokens * step->width_out;
+
+    if (!shortcut)
+        give(step->dx[0], step->dy, count, add_scale(step), step->add[0]);
+    else if (shortcut_backward(step, shortcut) != SLIM_OK)
+        return SLIM_FAILED;
+    give(step->dx[1], step->dy, count, 1.0f, step->add[1]);
+    return SLIM_OK;
+}
+
+const struct slim_block_code slim_block_add_code = {
+    .width = add_width,
+    .forward = add_forward,
+    .backward = add_backward,
+};

@@ -1,0 +1,162 @@
+/* layer.h - what the files of this folder share: steps, records, registers */
+#ifndef SLIM_LAYER_H
+#define SLIM_LAYER_H
+
+#include "runtime/model/model.h"
+
+/* Floats that grow; what they held is lost when they do. */
+struct slim_floats {
+    float *data;
+    size_t capacity;
+};
+SLIM_NODISCARD enum slim_status slim_floats_need(struct slim_floats *floats,
+                                                 size_t rows, size_t width,
+                                                 const char *what,
+                                                 struct slim_diag *diag);
+void slim_floats_free(struct slim_floats *floats);
+
+/* The buffers of one node, by number; each block kind names its own. */
+#define SLIM_RECORD_PARTS 8
+struct slim_record {
+    struct slim_floats parts[SLIM_RECORD_PARTS];
+};
+void slim_record_free(struct slim_record *record);
+
+struct slim_tape {
+    struct slim_record *records; /* by node of the layer */
+    struct slim_floats *outputs; /* what each node wrote */
+    size_t count;
+};
+SLIM_NODISCARD enum slim_status slim_tape_fit(struct slim_tape *tape,
+                                              size_t nodes,
+                                              struct slim_diag *diag);
+
+/* Activations (forward) or gradients (backward) that registers point at. One
+ * more than there are registers: a node writes before its output is let go. */
+#define SLIM_POOL (SLIM_REGISTERS + 1)
+#define SLIM_NO_ITEM SIZE_MAX
+struct slim_pool {
+    struct slim_floats items[SLIM_POOL];
+    bool used[SLIM_POOL];
+};
+
+/* Tables of rotary angles [positions, rotary / 2]; the same for every layer
+ * with the same settings. */
+struct slim_angles {
+    double settings[SLIM_SETTINGS];
+    size_t rotary, positions;
+    struct slim_floats cosine, sine;
+};
+
+struct slim_layer {
+    struct slim_model *model;
+    const struct slim_shape *shape;
+    const struct slim_arch *arch;
+    long index;
+    size_t first, last;  /* its nodes of arch->nodes */
+    float **weights;     /* by tensor->index; NULL: absent */
+    size_t weight_count; /* entries of `weights` */
+    struct slim_floats storage;
+    struct slim_pool pool;
+    struct slim_record kept; /* stands in for a record where no tape is */
+    struct slim_record work; /* of one node, lost after it */
+    struct slim_record side; /* of one linear: adapters */
+    struct slim_angles angles;
+    int32_t *positions; /* of each token in its sequence */
+    size_t position_room;
+};
+
+/* One node at work, forward or backward. */
+struct slim_step {
+    struct slim_layer *layer;
+    const struct slim_node *node;
+    const struct slim_batch *batch;
+    size_t tokens;
+    struct slim_record *record; /* kept from the forward to the backward */
+    const struct slim_hooks *hooks;
+    struct slim_adapter *const *adapters;
+    float *const *grads;
+    const struct slim_kernels *kernels;
+    struct slim_diag *diag;
+
+    const float *x[2]; /* inputs [tokens, width[i]] */
+    size_t width[2];
+    float *y; /* forward: output [tokens, width_out] */
+    size_t width_out;
+    const float *dy; /* backward: its gradient */
+    float *dx[2];    /* gradients of the inputs; NULL: not wanted */
+    bool add[2];     /* added to what dx holds, or written */
+};
+
+/* A kind of block: what its output is wide, what it does, and back. */
+struct slim_block_code {
+    size_t (*width)(const struct slim_step *step);
+    enum slim_status (*forward)(struct slim_step *step);
+    enum slim_status (*backward)(struct slim_step *step);
+};
+extern const struct slim_block_code slim_block_embedding_code;
+extern const struct slim_block_code slim_block_norm_code;
+extern const struct slim_block_code slim_block_attention_code;
+extern const struct slim_block_code slim_block_mlp_code;
+extern const struct slim_block_code slim_block_add_code;
+
+/* Part `part` of a record as [rows, width]; sets *out. */
+SLIM_NODISCARD enum slim_status slim_step_part(float **out,
+                                               struct slim_step *step,
+                                               struct slim_record *record,
+                                               size_t part, size_t rows,
+                                               size_t width);
+
+/* The weight in the layer of a slot of the node; NULL: absent. */
+float *slim_step_weight(const struct slim_step *step, size_t slot);
+/* Where the gradient of a slot goes; NULL: not wanted. */
+float *slim_step_grad(const struct slim_step *step, size_t slot);
+size_t slim_step_rows(const struct slim_step *step, size_t slot);
+size_t slim_step_columns(const struct slim_step *step, size_t slot);
+void slim_step_hidden(const struct slim_step *step, const float *x,
+                      size_t width);
+
+/* y = x w^T + bias + adapter, for the linear in two slots. */
+SLIM_NODISCARD enum slim_status slim_linear_forward(struct slim_step *step,
+                                                    float *y, const float *x,
+                                                    size_t slot, size_t bias);
+/* dx (may be NULL) is added to or written; gradients of weight, bias and
+ * adapter are added to theirs. */
+SLIM_NODISCARD enum slim_status slim_linear_backward(struct slim_step *step,
+                                                     float *dx, bool add,
+                                                     const float *dy,
+                                                     const float *x,
+                                                     size_t slot, size_t bias);
+
+/* Columns of a fused linear's output: a labelled part, unit by unit. */
+struct slim_slice {
+    size_t start, stride, length, units;
+    size_t width; /* units * length */
+};
+SLIM_NODISCARD enum slim_status slim_slice_find(struct slim_slice *out,
+                                                const struct slim_step *step,
+                                                size_t slot, const char *label,
+                                                size_t axis);
+/* part[tokens, slice width] from or to fused[tokens, width]. */
+void slim_slice_take(float *part, const float *fused,
+                     const struct slim_slice *slice, size_t tokens,
+                     size_t width);
+void slim_slice_put(float *fused, const float *part,
+                    const struct slim_slice *slice, size_t tokens,
+                    size_t width);
+
+/* The axis of the first and of the last factor of a dimension. */
+size_t slim_dim_first_axis(const struct slim_dim *dim);
+size_t slim_dim_last_axis(const struct slim_dim *dim);
+
+/* Angle tables that reach `positions`, for the node's settings. */
+SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,
+                                                size_t rotary);
+
+/* Adds, in floats. */
+void slim_add(float *y, const float *x, size_t count);
+
+/* C130 if the user wants to stop. */
+SLIM_NODISCARD enum slim_status slim_pass_going(struct slim_diag *diag);
+
+#endif
