@@ -42,6 +42,22 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/data/template.c \
     %D%/data/tokenizer.c \
     %D%/data/tokenizer_json.c \
+    %D%/model/block_add.c \
+    %D%/model/block_attention.c \
+    %D%/model/block_embedding.c \
+    %D%/model/block_head.c \
+    %D%/model/block_mlp.c \
+    %D%/model/block_norm.c \
+    %D%/model/gradients.c \
+    %D%/model/keep.c \
+    %D%/model/layer.c \
+    %D%/model/linear.c \
+    %D%/model/model.c \
+    %D%/model/pass.c \
+    %D%/model/read.c \
+    %D%/model/rope.c \
+    %D%/model/step.c \
+    %D%/model/tape.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/assert.c \

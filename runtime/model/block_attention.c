@@ -8,8 +8,7 @@ enum { ATTENTION_Q, ATTENTION_K, ATTENTION_V, ATTENTION_O, ATTENTION_LSE };
 /* What lives inside one call. */
 enum { WORK_FUSED, WORK_Q, WORK_K, WORK_V, WORK_O };
 
-/* The heads of a layer: the first factor of what the output projection reads
- * counts key/value heads, the last one is a head's dimension. */
+/* The heads of a layer, as the kernels want them. */
 struct heads {
     struct slim_attention_shape shape;
     size_t axis;   /* of key/value heads */
@@ -46,27 +45,22 @@ static enum slim_status heads_find(struct heads *out,
                                    const struct slim_step *step)
 {
     const double *settings = step->node->settings;
-    const struct slim_tensor *o = step->node->slots[SLIM_ATTENTION_O];
-    const struct slim_shape *shape = step->layer->shape;
-    size_t axis = slim_dim_first_axis(o->dims[1]);
-    size_t kv = slim_shape_size(shape, step->node->layer, axis);
-    size_t dim = slim_shape_size(shape, step->node->layer,
-                                 slim_dim_last_axis(o->dims[1]));
-    size_t columns = slim_step_columns(step, SLIM_ATTENTION_O);
+    struct slim_heads count = slim_node_heads(step->layer->shape, step->node);
     double scale = settings[SLIM_ATTENTION_SCALE];
 
     *out = (struct heads){
         .shape = { .sequences = step->batch->sequences,
                    .starts = step->batch->starts,
-                   .heads = columns / dim,
-                   .kv_heads = kv,
-                   .dim = dim,
+                   .heads = count.kv * count.rep,
+                   .kv_heads = count.kv,
+                   .dim = count.dim,
                    .window = (size_t)settings[SLIM_ATTENTION_WINDOW],
                    .scale =
-                       (float)(scale > 0.0 ? scale : 1.0 / sqrt((double)dim)) },
-        .axis = axis,
-        .q = columns,
-        .kv = kv * dim,
+                       (float)(scale > 0.0 ? scale
+                                           : 1.0 / sqrt((double)count.dim)) },
+        .axis = count.axis,
+        .q = count.kv * count.rep * count.dim,
+        .kv = count.kv * count.dim,
     };
     return position_find(out, step);
 }

@@ -129,6 +129,12 @@ enum slim_status slim_layer_load(struct slim_layer *layer,
     return weights_place(layer, true, &total, diag);
 }
 
+void slim_layer_limit(struct slim_layer *layer, size_t first, size_t last)
+{
+    layer->first = first;
+    layer->last = last;
+}
+
 float *slim_layer_weight(struct slim_layer *layer,
                          const struct slim_tensor *tensor)
 {

@@ -145,9 +145,8 @@ void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
 
-/* The axis of the first and of the last factor of a dimension. */
+/* The axis of the first factor of a dimension. */
 size_t slim_dim_first_axis(const struct slim_dim *dim);
-size_t slim_dim_last_axis(const struct slim_dim *dim);
 
 /* Angle tables that reach `positions`, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,

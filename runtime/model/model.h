@@ -56,13 +56,23 @@ SLIM_NODISCARD enum slim_status
 slim_model_read(float *out, struct slim_model *model,
                 const struct slim_tensor *tensor, struct slim_diag *diag);
 
+/* The tensor whose numbers these are: the embedding for a head that is tied to
+ * it in the model's shape, else the tensor itself. */
+const struct slim_tensor *slim_model_owner(const struct slim_model *model,
+                                           const struct slim_tensor *tensor);
+/* Whether there are numbers to read: a folded norm or a shortcut that was not
+ * made has none, and counts as ones or as the identity. */
+bool slim_model_has(const struct slim_model *model,
+                    const struct slim_tensor *tensor);
+
 /* Gives a tensor new numbers; takes the buffer over. */
 void slim_model_set(struct slim_model *model, const struct slim_tensor *tensor,
                     struct slim_buffer *buffer, size_t rows, size_t cols);
 
-/* Keeps only the given units of an axis instance everywhere: composes with
- * earlier selections; buffers are cut. layer SLIM_NO_LAYER: the stream at all
- * sites. The model's shape must be set by the caller afterwards. */
+/* Keeps only the given units (ascending) of an axis instance everywhere:
+ * composes with earlier selections; buffers are cut. layer SLIM_NO_LAYER: the
+ * stream at all sites. Reads the model's shape as it was before; the caller
+ * sets the new one once every group is cut. */
 SLIM_NODISCARD enum slim_status
 slim_model_keep(struct slim_model *model, const struct slim_group *group,
                 const uint32_t *kept, size_t count, struct slim_diag *diag);
@@ -176,7 +186,7 @@ slim_head_loss_grad(double *nll, float *dx, struct slim_layer *layer,
 
 /* Sum of the negative log likelihoods of tokens 2..len of each window, in
  * nats, in double: nll[windows]. Layer by layer over as many windows at a time
- * as fit `memory` bytes. tick(done, total) may be NULL. */
+ * as fit `memory` bytes (0: all). tick(done, total) may be NULL. */
 SLIM_NODISCARD enum slim_status
 slim_model_nll(double *nll, struct slim_model *model, const int32_t *ids,
                size_t windows, size_t length, size_t memory,
@@ -184,7 +194,7 @@ slim_model_nll(double *nll, struct slim_model *model, const int32_t *ids,
                void (*tick)(void *, double, double), void *context,
                struct slim_diag *diag);
 
-/* logits [tokens, vocab] of one sequence, for tests and `slimc logits`. */
+/* logits [batch * length, vocab], for tests and `slimc logits`. */
 SLIM_NODISCARD enum slim_status
 slim_model_logits(float *logits, struct slim_model *model, const int32_t *ids,
                   size_t batch, size_t length,
@@ -192,11 +202,13 @@ slim_model_logits(float *logits, struct slim_model *model, const int32_t *ids,
 
 /*
  * Gradients of the mean next-token loss over all windows, one layer at a time
- * from the last: `visit` is called for each layer when its gradients are
- * complete; they are freed after it returns. grads by tensor->index. Layer
- * inputs are kept, everything inside a layer is recomputed. per_sample: the
- * loss of each window apart (visit then gets the window's number; all windows
- * of a layer come before the next layer's): used for Fisher diagonals.
+ * from the last: `visit` is called for each part (layers, .., 0, -1) when its
+ * gradients are complete; they are freed after it returns. grads by
+ * tensor->index, NULL where not wanted; the gradient of a head that is tied to
+ * the embedding is shown with the embedding's, as one. Layer inputs are kept,
+ * everything inside a layer is recomputed. per_sample: the mean loss of each
+ * window apart (visit then gets the window's number; all windows of a layer
+ * come before the next layer's): used for Fisher diagonals.
  */
 struct slim_gradient_visit {
     void *context;
@@ -204,6 +216,9 @@ struct slim_gradient_visit {
                               struct slim_layer *weights, float *const *grads,
                               struct slim_diag *diag);
     bool per_sample;
+    /* Which gradients to make; NULL: all. Parts below the lowest that holds a
+     * wanted tensor are not run backward, nor visited. */
+    bool (*wanted)(void *context, const struct slim_tensor *tensor);
 };
 SLIM_NODISCARD enum slim_status
 slim_model_gradients(double *loss, struct slim_model *model, const int32_t *ids,

@@ -76,13 +76,6 @@ size_t slim_dim_first_axis(const struct slim_dim *dim)
     return dim->axis;
 }
 
-size_t slim_dim_last_axis(const struct slim_dim *dim)
-{
-    while (dim->kind != SLIM_DIM_AXIS)
-        dim = dim->parts[dim->part_count - 1];
-    return dim->axis;
-}
-
 enum slim_status slim_slice_find(struct slim_slice *out,
                                  const struct slim_step *step, size_t slot,
                                  const char *label, size_t axis)
