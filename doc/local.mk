@@ -1,4 +1,4 @@
 # doc: the man page and the books
 
 dist_man_MANS =
-dist_doc_DATA =
+dist_doc_DATA = %D%/language.md

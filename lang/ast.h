@@ -25,7 +25,7 @@ struct slim_value {
     struct slim_span span;
     const char *text; /* spelling; for strings the contents */
     double number;
-    bool integer; /* NUMBER: whole, up to 2^53; 5.4B is, 1.0 is not */
+    bool integer;         /* NUMBER: whole, up to 2^53; 5.4B is, 1.0 is not */
     uint64_t left, right; /* RATIO */
     struct slim_value *next;
 };

@@ -126,9 +126,15 @@ static void explain(struct slim_parser *parser, struct slim_error *error,
     }
 }
 
+/* Where the scanner found a mistake, what it left of the statement proves
+ * nothing: one mistake, one message. */
 void slim_parser_unexpected(struct slim_parser *parser, struct slim_span span,
                             unsigned expected, unsigned found)
 {
+    parser->depth = 0;
+    if (parser->blamed > parser->start)
+        return;
+
     const char *code = expected == QUANTITY          ? "S003"
                        : expected == SLIM_EXPECT_END ? "S001"
                                                      : "S002";
@@ -137,7 +143,6 @@ void slim_parser_unexpected(struct slim_parser *parser, struct slim_span span,
         list(parser->arena, expected), slim_parser_found(parser, span));
 
     explain(parser, error, expected, found);
-    parser->depth = 0;
 }
 
 void slim_parser_comma(struct slim_parser *parser, struct slim_span span)

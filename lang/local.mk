@@ -21,3 +21,5 @@ noinst_LIBRARIES += %D%/liblang.a %D%/libgrammar.a
     %D%/grammar.y \
     %D%/scan.l
 BUILT_SOURCES += %D%/grammar.h
+
+EXTRA_DIST += %D%/README.md

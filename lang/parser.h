@@ -27,6 +27,8 @@ struct slim_parser {
     bool comparing;          /* in an assert: `=` does not make an argument */
     bool blank;              /* nothing but spaces on this line so far */
     int last;                /* the token handed out last */
+    size_t start;            /* offset of the first token of the statement */
+    size_t blamed;           /* end of the last mistake of the scanner */
     size_t depth;            /* open parentheses */
     size_t operators;        /* of the present expression */
     struct slim_value *word; /* first word of the present statement */

@@ -120,6 +120,8 @@ static int filter(struct slim_parser *parser, int token,
     }
     if (token == ';')
         return parser->fresh ? 0 : end_statement(parser);
+    if (parser->fresh)
+        parser->start = where.begin;
     if (token == NAME)
         token = word(parser, value->value);
     else if (token == COMMA && before_word(parser->source, where.end))
@@ -132,6 +134,17 @@ static int filter(struct slim_parser *parser, int token,
     return token;
 }
 
+static int scan(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
+                struct slim_parser *parser)
+{
+    size_t errors = parser->diag->errors;
+    int token = slim_scan(value, where, parser->scanner);
+
+    if (parser->diag->errors > errors)
+        parser->blamed = parser->at;
+    return token;
+}
+
 int slim_token_next(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
                     struct slim_parser *parser)
 {
@@ -139,8 +152,7 @@ int slim_token_next(SLIM_YYSTYPE *value, SLIM_YYLTYPE *where,
 
     parser->opening = 0;
     while (token == 0) {
-        int raw =
-            hopeless(parser) ? 0 : slim_scan(value, where, parser->scanner);
+        int raw = hopeless(parser) ? 0 : scan(value, where, parser);
         if (raw == 0) {
             where->source = parser->source;
             where->begin = where->end = parser->source->length;

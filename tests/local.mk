@@ -7,11 +7,13 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_SOURCE='"$(abs_top_srcdir)"' \
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
+    %D%/lang_support.c \
     %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
     %D%/conformance/tokenizer \
+    %D%/property/lang_roundtrip \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
     %D%/unit/base_file \
@@ -21,27 +23,37 @@ slim_tests = \
     %D%/unit/base_random \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
+    %D%/unit/lang_doc \
+    %D%/unit/lang_fix \
+    %D%/unit/lang_parse \
+    %D%/unit/lang_print \
+    %D%/unit/lang_refuse \
     %D%/unit/support \
     %D%/unit/tokenizer
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \
+    %D%/golden.tap \
     %D%/layers.sh
+
+# What `make golden-update` runs.
+SLIM_GOLDEN_TESTS = %D%/golden.tap
 
 # Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
 slim_fuzzers = \
     %D%/fuzz/json \
+    %D%/fuzz/recipe \
     %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.
 slim_benches =
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run
+EXTRA_DIST += %D%/tap-run %D%/golden %D%/fuzz/corpus
 
 EXTRA_PROGRAMS = $(slim_benches)
-check_PROGRAMS += $(slim_tests) $(slim_fuzzers)
+check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
 dist_check_SCRIPTS = $(slim_scripts)
 
 LDADD = %D%/libsupport.a $(slim_archives) $(CMOCKA_LIBS) $(slim_libs)
