@@ -4,15 +4,11 @@ noinst_LIBRARIES += %D%/liblang.a %D%/libgrammar.a
 
 %C%_liblang_a_SOURCES = \
     %D%/ast.c \
-    %D%/ast.h \
     %D%/expect.c \
     %D%/fix.c \
     %D%/literal.c \
     %D%/parse.c \
-    %D%/parse.h \
-    %D%/parser.h \
     %D%/print.c \
-    %D%/scan.h \
     %D%/token.c
 
 # Made by Flex and Bison: without our warnings. `make` needs grammar.h early.

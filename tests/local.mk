@@ -50,7 +50,7 @@ slim_fuzzers = \
 slim_benches =
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/golden %D%/fuzz/corpus
+EXTRA_DIST += %D%/tap-run
 
 EXTRA_PROGRAMS = $(slim_benches)
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
