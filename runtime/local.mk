@@ -97,4 +97,6 @@ setsdir = $(pkgdatadir)/data
 dist_sets_DATA =
 
 slimpythondir = $(pkgdatadir)/python
-dist_slimpython_DATA =
+dist_slimpython_DATA = \
+    %D%/format/python/configuration_slimc.py \
+    %D%/format/python/modeling_slimc.py
