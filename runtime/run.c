@@ -83,6 +83,14 @@ static void release_dead(struct slim_run *run, const struct slim_op *op)
             release(&run->results[from->id]);
 }
 
+/* An error that found no place of its own happened at this line. */
+static void place_errors(struct slim_run *run, const struct slim_op *op)
+{
+    for (struct slim_error *e = run->diag->first; e; e = e->next)
+        if (!e->span.source)
+            e->span = op->span;
+}
+
 static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
 {
     double started = slim_now();
@@ -93,6 +101,7 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
                          "interrupted before this stage");
     if (op->stage->run && op->stage->run(run, op) != SLIM_OK) {
         slim_progress_end(&run->progress);
+        place_errors(run, op);
         return SLIM_FAILED;
     }
     slim_progress_end(&run->progress);
@@ -106,8 +115,10 @@ static enum slim_status run_all(struct slim_run *run)
     const struct slim_op *first = run->program->first;
 
     for (const struct slim_op *op = first; op; op = op->next)
-        if (op->stage->prepare && op->stage->prepare(run, op) != SLIM_OK)
+        if (op->stage->prepare && op->stage->prepare(run, op) != SLIM_OK) {
+            place_errors(run, op);
             return SLIM_FAILED;
+        }
     for (const struct slim_op *op = first; op; op = op->next)
         if (run_one(run, op) != SLIM_OK)
             return SLIM_FAILED;

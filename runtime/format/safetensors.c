@@ -37,11 +37,12 @@ static char *header_text(const struct slim_out_tensors *outputs, size_t first,
         for (size_t d = 0; d < output->dims_count; d++)
             json_array_append_new(shape,
                                   json_integer((json_int_t)output->dims[d]));
-        json_object_set_new(header, output->name,
-                            json_pack("{s:s,s:o,s:[I,I]}", "dtype",
-                                      slim_dtype_name(outputs->dtype), "shape",
-                                      shape, "data_offsets", (json_int_t)at,
-                                      (json_int_t)(at + bytes_of(outputs, i))));
+        json_object_set_new(
+            header, output->name,
+            json_pack("{s:s,s:o,s:[I,I]}", "dtype",
+                      slim_dtype_name(outputs->dtype), "shape", shape,
+                      "data_offsets", (json_int_t)at,
+                      (json_int_t)at + (json_int_t)bytes_of(outputs, i)));
         at += bytes_of(outputs, i);
     }
     char *text = json_dumps(header, JSON_COMPACT);

@@ -68,24 +68,25 @@ static bool turn(double *q, size_t width, size_t kept, uint64_t seed)
 
 enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
                                 double *gram, size_t width, size_t kept,
-                                const struct slim_rotate_args *args,
-                                size_t site, struct slim_span at,
+                                const struct slim_op *rotate, size_t site,
                                 struct slim_diag *diag)
 {
+    const struct slim_rotate_args *args = rotate->args;
+
     if (!slim_eigh(gram, values, width))
-        return slim_fail(diag, "R201", at,
+        return slim_fail(diag, "R201", rotate->span,
                          "the eigenvalue problem of site %zu was not solved",
                          site);
     out->width = width;
     out->kept = kept;
     out->q = malloc(width * kept * sizeof(*out->q));
     if (!out->q)
-        return slim_fail(diag, "O001", at,
+        return slim_fail(diag, "O001", rotate->span,
                          "out of memory for a basis of %zu x %zu", width, kept);
     first_columns(out->q, gram, width, width, kept);
     if (args->orient == SLIM_ORIENT_RANDOM &&
         !turn(out->q, width, kept, (uint64_t)args->seed + 1000003 * site))
-        return slim_fail(diag, "R202", at,
+        return slim_fail(diag, "R202", rotate->span,
                          "no random orientation was found for site %zu", site);
     return SLIM_OK;
 }

@@ -41,10 +41,12 @@ void slim_basis_free(struct slim_basis *basis);
  * eigenvalues. orient=random turns the kept columns by a random orthogonal
  * matrix (the kept subspace stays the same): Q R, R = blockdiag(U, I).
  */
-SLIM_NODISCARD enum slim_status
-slim_basis_pca(struct slim_basis *out, double *values, double *gram,
-               size_t width, size_t kept, const struct slim_rotate_args *args,
-               size_t site, struct slim_span at, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_basis_pca(struct slim_basis *out,
+                                               double *values, double *gram,
+                                               size_t width, size_t kept,
+                                               const struct slim_op *rotate,
+                                               size_t site,
+                                               struct slim_diag *diag);
 
 /*
  * Re-expresses one tensor of `from` in new bases and gives it to `to`:
@@ -55,18 +57,16 @@ slim_basis_pca(struct slim_basis *out, double *values, double *gram,
  * the embedding table), `out` on one of the rows (and on a vector); gain is
  * the folded norm weight of what the tensor reads, or NULL.
  */
-SLIM_NODISCARD enum slim_status
-slim_rotate_tensor(struct slim_model *to, struct slim_model *from,
-                   const struct slim_tensor *tensor,
-                   const struct slim_basis *in, const struct slim_basis *out,
-                   const float *gain, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_rotate_tensor(
+    struct slim_model *to, struct slim_model *from,
+    const struct slim_tensor *tensor, const struct slim_basis *in,
+    const struct slim_basis *out, const float *gain, struct slim_diag *diag);
 
 /* Rotates every tensor of a node that touches the stream. `gain` as above. */
-SLIM_NODISCARD enum slim_status
-slim_rotate_node(struct slim_model *to, struct slim_model *from,
-                 const struct slim_node *node, const struct slim_basis *in,
-                 const struct slim_basis *out, const float *gain,
-                 struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_rotate_node(
+    struct slim_model *to, struct slim_model *from,
+    const struct slim_node *node, const struct slim_basis *in,
+    const struct slim_basis *out, const float *gain, struct slim_diag *diag);
 
 /* The weight of a norm node, its offset added: [width]; all ones where it has
  * none. The caller frees it; NULL after an error. */
@@ -78,14 +78,14 @@ const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
                                           const struct slim_node *node);
 
 /* The two algorithms. `shape` is that of the result. */
-SLIM_NODISCARD enum slim_status
-slim_rotate_blocks(struct slim_model **out, struct slim_rotation **rotation,
-                   struct slim_run *run, const struct slim_op *rotate,
-                   const struct slim_shape *shape, const char *title);
-SLIM_NODISCARD enum slim_status
-slim_rotate_model(struct slim_model **out, struct slim_rotation **rotation,
-                  struct slim_run *run, const struct slim_op *rotate,
-                  const struct slim_shape *shape, const char *title);
+SLIM_NODISCARD enum slim_status slim_rotate_blocks(
+    struct slim_model **out, struct slim_rotation **rotation,
+    struct slim_run *run, const struct slim_op *rotate,
+    const struct slim_shape *shape, const char *title);
+SLIM_NODISCARD enum slim_status slim_rotate_model(
+    struct slim_model **out, struct slim_rotation **rotation,
+    struct slim_run *run, const struct slim_op *rotate,
+    const struct slim_shape *shape, const char *title);
 
 /* Windows cut into groups of about this many tokens for one forward call. */
 #define SLIM_GROUP_TOKENS 4096

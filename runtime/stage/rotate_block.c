@@ -16,7 +16,6 @@
 struct walk {
     struct slim_run *run;
     const struct slim_op *op;
-    const struct slim_rotate_args *args;
     const struct slim_shape *shape; /* of the result */
     struct slim_model *from, *to;
     const struct slim_tokens *tokens;
@@ -103,8 +102,8 @@ static enum slim_status choose(struct slim_basis *next, struct walk *walk,
     size_t width = walk->stream.width, kept = walk->shape->sites[site];
     double *values = walk->rotation->values[site];
 
-    if (slim_basis_pca(next, values, walk->gram, width, kept, walk->args, site,
-                       walk->op->span, walk->run->diag) != SLIM_OK)
+    if (slim_basis_pca(next, values, walk->gram, width, kept, walk->op, site,
+                       walk->run->diag) != SLIM_OK)
         return SLIM_FAILED;
     walk->rotation->kept[site] = share(values, width, kept);
     return project(walk, next);
@@ -248,7 +247,7 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
 {
     struct walk walk = { .run = run,
                          .op = rotate,
-                         .args = rotate->args,
+
                          .shape = shape,
                          .from = slim_run_model(run, rotate),
                          .tokens = slim_run_tokens(run, rotate) };

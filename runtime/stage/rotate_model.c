@@ -165,7 +165,7 @@ static enum slim_status turn_model(struct slim_model **out,
         return slim_fail(diag, "O001", gather->op->span, "out of memory");
     enum slim_status status =
         slim_basis_pca(&basis, (*rotation)->values[0], gather->gram, width,
-                       width, gather->args, 0, gather->op->span, diag);
+                       width, gather->op, 0, diag);
     if (status == SLIM_OK)
         status = rotate_nodes(*out, gather->from, &basis, diag);
     (*rotation)->kept[0] = 1.0;
