@@ -6,6 +6,18 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 %C%_libkernel_a_CFLAGS = $(AM_CFLAGS) -O3 $(OPENMP_CFLAGS)
 %C%_libkernel_a_SOURCES = \
     %D%/kernel/blas.c \
+    %D%/kernel/blas.h \
+    %D%/kernel/blas_activation.c \
+    %D%/kernel/blas_attention.c \
+    %D%/kernel/blas_attention.h \
+    %D%/kernel/blas_attention_grad.c \
+    %D%/kernel/blas_columns.c \
+    %D%/kernel/blas_gram.c \
+    %D%/kernel/blas_linear.c \
+    %D%/kernel/blas_loss.c \
+    %D%/kernel/blas_norm.c \
+    %D%/kernel/blas_rope.c \
+    %D%/kernel/blas_train.c \
     %D%/kernel/corename.c \
     %D%/kernel/corename.h \
     %D%/kernel/eigen.c \
@@ -24,7 +36,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/ref_train.c \
     %D%/kernel/scratch.c \
     %D%/kernel/scratch.h \
-    %D%/kernel/threads.c
+    %D%/kernel/threads.c \
+    %D%/kernel/vector.h
 
 %C%_libruntime_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 %C%_libruntime_a_SOURCES = \

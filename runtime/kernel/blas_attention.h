@@ -1,0 +1,59 @@
+/* blas_attention.h - attention in blocks of queries and keys */
+#ifndef SLIM_KERNEL_BLAS_ATTENTION_H
+#define SLIM_KERNEL_BLAS_ATTENTION_H
+
+#include "runtime/kernel/kernel.h"
+
+/* The tokens first .. last - 1 of the sequence that starts at `start`. */
+struct slim_token_block {
+    size_t start, first, last;
+    size_t sequence, sequence_end; /* numbers of the sequence's blocks */
+};
+
+/* All sequences in blocks of at most `size` tokens, in order; *count of them.
+ * The caller frees it. */
+struct slim_token_block *slim_token_blocks(
+    const struct slim_attention_shape *shape, size_t size, size_t *count);
+
+/* The first token that `query` of a sequence that starts at `start` sees. */
+static inline size_t slim_first_key(size_t window, size_t start, size_t query)
+{
+    return window != 0 && query - start >= window ? query - window + 1 : start;
+}
+
+/* About the operations of one product of all queries with their keys. */
+double slim_attention_work(const struct slim_attention_shape *shape);
+
+/* One head's logits of a block: queries from `query`, keys from `key`. */
+struct slim_logits {
+    float *at; /* (queries, keys) */
+    size_t query, queries, key, keys;
+    size_t start, window; /* of the sequence */
+    float slope;
+};
+
+static inline size_t slim_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of `row`, the columns lo .. hi - 1 are seen; lo <= hi <= keys. */
+static inline void slim_logits_seen(const struct slim_logits *s, size_t row,
+                                    size_t *lo, size_t *hi)
+{
+    size_t query = s->query + row;
+    size_t low = slim_first_key(s->window, s->start, query);
+
+    *hi = query < s->key ? 0 : slim_least(query - s->key + 1, s->keys);
+    *lo = low > s->key ? slim_least(low - s->key, *hi) : 0;
+}
+
+/* s[j] -= slope * (query - key) over the columns lo .. hi - 1 of one row. */
+static inline void slim_logits_lean(float *s, float slope, float distance,
+                                    size_t lo, size_t hi)
+{
+    for (size_t j = lo; slope != 0 && j < hi; j++)
+        s[j] -= slope * (distance - (float)(int)j);
+}
+
+#endif

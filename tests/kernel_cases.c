@@ -1,0 +1,420 @@
+/* kernel_cases.c - every operation of a table on seeded random input */
+#include "tests/kernel_cases.h"
+#include "base/random.h"
+#include "compiler/ir/block.h"
+#include "tests/support.h"
+#include "tests/tolerance.h"
+
+#include <math.h>
+#include <string.h>
+
+float *slim_case_normal(size_t count, uint64_t seed)
+{
+    float *x = malloc((count + 1) * sizeof *x);
+
+    assert_non_null(x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)slim_random_normal(seed, SLIM_STREAM_INIT, i);
+    return x;
+}
+
+static double *room(struct slim_case_output *out, size_t count)
+{
+    size_t bytes = (out->count + count + 1) * sizeof *out->value;
+
+    out->value = realloc(out->value, bytes);
+    assert_non_null(out->value);
+    out->count += count;
+    assert_true(out->outputs < sizeof out->ends / sizeof *out->ends);
+    out->ends[out->outputs++] = out->count;
+    return out->value + out->count - count;
+}
+
+static void keep_f64(struct slim_case_output *out, const double *x, size_t n)
+{
+    memcpy(room(out, n), x, n * sizeof *x);
+}
+
+/* Appends x to the output and frees it. */
+static void keep(struct slim_case_output *out, float *x, size_t n)
+{
+    double *to = room(out, n);
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = (double)x[i];
+    free(x);
+}
+
+struct slim_case_output slim_case_run(const struct slim_kernel_case *one,
+                                      const struct slim_kernels *table)
+{
+    struct slim_case_output out = { .value = NULL };
+
+    one->run(table, &out);
+    return out;
+}
+
+static void linear_of(const struct slim_kernels *t, struct slim_case_output *to,
+                      size_t rows, size_t in, size_t out)
+{
+    float *x = slim_case_normal(rows * in, 1);
+    float *w = slim_case_normal(out * in, 2);
+    float *bias = slim_case_normal(out, 3);
+    float *y = slim_case_normal(rows * out, 4);
+    float *dx = slim_case_normal(rows * in, 5);
+    float *dw = slim_case_normal(out * in, 6);
+
+    t->linear_grad_x(dx, y, w, rows, in, out, true);
+    t->linear_grad_w(dw, y, x, rows, in, out, true);
+    keep(to, dx, rows * in);
+    keep(to, dw, out * in);
+    dx = slim_case_normal(rows * in, 7);
+    dw = slim_case_normal(out * in, 8);
+    t->linear_grad_x(dx, y, w, rows, in, out, false);
+    t->linear_grad_w(dw, y, x, rows, in, out, false);
+    keep(to, dx, rows * in);
+    keep(to, dw, out * in);
+    t->bias_grad(bias, y, rows, out, true);
+    t->linear(y, x, w, bias, rows, in, out);
+    keep(to, y, rows * out);
+    t->bias_grad(bias, x, rows, in < out ? in : out, false);
+    keep(to, bias, out);
+    y = slim_case_normal(rows * out, 9);
+    t->linear(y, x, w, NULL, rows, in, out);
+    keep(to, y, rows * out);
+    free(x);
+    free(w);
+}
+
+static void linear_tiny(const struct slim_kernels *t,
+                        struct slim_case_output *out)
+{
+    linear_of(t, out, 1, 1, 1);
+    linear_of(t, out, 7, 5, 3);
+    linear_of(t, out, 3, 64, 130);
+}
+
+static void linear_wide(const struct slim_kernels *t,
+                        struct slim_case_output *out)
+{
+    linear_of(t, out, 600, 70, 1100);
+}
+
+static void linear_tall(const struct slim_kernels *t,
+                        struct slim_case_output *out)
+{
+    linear_of(t, out, 2051, 96, 129);
+}
+
+static void matmul(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    size_t m = 530, k = 90, n = 70;
+    float *a = slim_case_normal(m * k, 1), *b = slim_case_normal(k * n, 2);
+    float *c = slim_case_normal(m * n, 3), *d = slim_case_normal(m * n, 4);
+
+    t->matmul(c, a, b, m, k, n, true);
+    t->matmul(d, a, b, m, k, n, false);
+    keep(out, c, m * n);
+    keep(out, d, m * n);
+    free(a);
+    free(b);
+}
+
+static void norm_of(const struct slim_kernels *t, struct slim_case_output *out,
+                    size_t rows, size_t width, bool gain)
+{
+    size_t n = rows * width, divisor = width + 3;
+    float *x = slim_case_normal(n, 1), *w = slim_case_normal(width, 2);
+    float *y = slim_case_normal(n, 3), *inverse = slim_case_normal(rows, 4);
+    float *dy = slim_case_normal(n, 5), *dw = slim_case_normal(width, 6);
+    float *dx = slim_case_normal(n, 7), *more = slim_case_normal(n, 8);
+    float *used = gain ? w : NULL;
+
+    t->rms_norm(y, inverse, x, used, rows, width, divisor, 1e-5f, 0.5f);
+    t->rms_norm_grad(dx, dw, dy, x, inverse, used, rows, width, divisor, 0.5f,
+                     false);
+    t->rms_norm_grad(more, NULL, dy, x, inverse, used, rows, width, divisor,
+                     0.5f, true);
+    t->rms_norm(x, NULL, x, used, rows, width, divisor, 1e-5f, 0.5f);
+    keep(out, y, n);
+    keep(out, inverse, rows);
+    keep(out, dx, n);
+    keep(out, dw, width);
+    keep(out, more, n);
+    keep(out, x, n);
+    free(dy);
+    free(w);
+}
+
+static void rms_norm(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    norm_of(t, out, 1, 1, true);
+    norm_of(t, out, 5, 37, false);
+    norm_of(t, out, 321, 576, true);
+}
+
+static void rope(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    enum { TOKENS = 331, HEADS = 3, DIM = 20, ROTARY = 14, POSITIONS = 400 };
+    size_t n = (size_t)TOKENS * HEADS * DIM, table = POSITIONS * ROTARY / 2;
+    float *cosine = slim_case_normal(table, 1);
+    float *sine = slim_case_normal(table, 2);
+    int32_t positions[TOKENS];
+
+    for (size_t i = 0; i < TOKENS; i++)
+        positions[i] = (int32_t)slim_random_below(3, 0, i, POSITIONS);
+    for (int way = 0; way < 4; way++) {
+        float *x = slim_case_normal(n, 4);
+
+        t->rope(x, cosine, sine, positions, TOKENS, HEADS, DIM, ROTARY,
+                way % 2 == 1, way / 2 == 1);
+        keep(out, x, n);
+    }
+    free(cosine);
+    free(sine);
+}
+
+static void attention_of(const struct slim_kernels *t,
+                         struct slim_case_output *out,
+                         const struct slim_attention_shape *shape)
+{
+    size_t tokens = shape->starts[shape->sequences];
+    size_t n = tokens * shape->heads * shape->dim;
+    size_t m = tokens * shape->kv_heads * shape->dim;
+    float *q = slim_case_normal(n, 1), *k = slim_case_normal(m, 2);
+    float *v = slim_case_normal(m, 3), *o = slim_case_normal(n, 4);
+    float *d_o = slim_case_normal(n, 5), *dq = slim_case_normal(n, 6);
+    float *dk = slim_case_normal(m, 7), *dv = slim_case_normal(m, 8);
+    float *lse = slim_case_normal(tokens * shape->heads, 9);
+
+    t->attention(o, lse, q, k, v, shape);
+    t->attention_grad(dq, dk, dv, d_o, q, k, v, o, lse, shape);
+    t->attention(d_o, NULL, q, k, v, shape);
+    keep(out, o, n);
+    keep(out, lse, tokens * shape->heads);
+    keep(out, dq, n);
+    keep(out, dk, m);
+    keep(out, dv, m);
+    keep(out, d_o, n);
+    free(q);
+    free(k);
+    free(v);
+}
+
+static const size_t ragged[] = { 0, 1, 301, 301, 321, 450, 451, 579, 707 };
+
+/* 3 query heads to a key/value head, lengths 1, 300, 0, 20, 129, 1, 128, 128 */
+static void attention_grouped(const struct slim_kernels *t,
+                              struct slim_case_output *out)
+{
+    attention_of(t, out,
+                 &(struct slim_attention_shape){ .sequences = 8,
+                                                 .starts = ragged,
+                                                 .heads = 6,
+                                                 .kv_heads = 2,
+                                                 .dim = 16,
+                                                 .scale = 0.25f });
+}
+
+static void attention_one_sequence(const struct slim_kernels *t,
+                                   struct slim_case_output *out)
+{
+    static const size_t starts[] = { 0, 700 };
+
+    attention_of(t, out,
+                 &(struct slim_attention_shape){ .sequences = 1,
+                                                 .starts = starts,
+                                                 .heads = 4,
+                                                 .kv_heads = 1,
+                                                 .dim = 24,
+                                                 .scale = 0.2f });
+}
+
+static void attention_window(const struct slim_kernels *t,
+                             struct slim_case_output *out)
+{
+    static const size_t windows[] = { 1, 37, 128, 129, 290 };
+
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        attention_of(t, out,
+                     &(struct slim_attention_shape){ .sequences = 8,
+                                                     .starts = ragged,
+                                                     .heads = 2,
+                                                     .kv_heads = 2,
+                                                     .dim = 8,
+                                                     .window = windows[i],
+                                                     .scale = 0.35f });
+}
+
+static void attention_alibi(const struct slim_kernels *t,
+                            struct slim_case_output *out)
+{
+    static const float slopes[] = { 0.5f, 0.0f, 0.004f, 0.0625f };
+
+    attention_of(t, out,
+                 &(struct slim_attention_shape){ .sequences = 8,
+                                                 .starts = ragged,
+                                                 .heads = 4,
+                                                 .kv_heads = 4,
+                                                 .dim = 8,
+                                                 .scale = 0.35f,
+                                                 .slopes = slopes });
+}
+
+/* A logit of several thousand must not overflow anything. */
+static void attention_sharp(const struct slim_kernels *t,
+                            struct slim_case_output *out)
+{
+    attention_of(t, out,
+                 &(struct slim_attention_shape){ .sequences = 8,
+                                                 .starts = ragged,
+                                                 .heads = 2,
+                                                 .kv_heads = 1,
+                                                 .dim = 32,
+                                                 .scale = 100.0f });
+}
+
+static void pointwise_of(const struct slim_kernels *t,
+                         struct slim_case_output *out, int act, size_t n)
+{
+    float *x = slim_case_normal(n, 1), *up = slim_case_normal(n, 2);
+    float *dy = slim_case_normal(n, 3), *y = slim_case_normal(n, 4);
+    float *dx = slim_case_normal(n, 5), *dup = slim_case_normal(n, 6);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] *= i % 7 == 0 ? 40.0f : 3.0f;
+    t->activation(y, x, n, act);
+    t->activation_grad(dx, dy, x, n, act);
+    keep(out, y, n);
+    keep(out, dx, n);
+    dx = slim_case_normal(n, 7);
+    t->gated_grad(dx, dup, dy, x, up, n, act);
+    t->gated(x, x, up, n, act);
+    keep(out, dx, n);
+    keep(out, dup, n);
+    keep(out, x, n);
+    free(up);
+    free(dy);
+}
+
+static void activations(const struct slim_kernels *t,
+                        struct slim_case_output *out)
+{
+    for (int act = SLIM_ACT_SILU; act <= SLIM_ACT_GELU_TANH; act++) {
+        pointwise_of(t, out, act, 3);
+        pointwise_of(t, out, act, 40001);
+    }
+}
+
+/* Ids up to the last row of a table larger than any tile, some of them twice */
+static void embed(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    enum { TOKENS = 777, VOCAB = 3001, WIDTH = 130 };
+    float *table = slim_case_normal((size_t)VOCAB * WIDTH, 1);
+    float *y = slim_case_normal((size_t)TOKENS * WIDTH, 2);
+    int32_t ids[TOKENS];
+
+    for (size_t i = 0; i < TOKENS; i++)
+        ids[i] = i % 3 ? (int32_t)slim_random_below(3, 0, i, VOCAB) : VOCAB - 1;
+    t->embed(y, table, ids, TOKENS, WIDTH);
+    t->embed_grad(table, y, ids, TOKENS, WIDTH);
+    keep(out, y, (size_t)TOKENS * WIDTH);
+    keep(out, table, (size_t)VOCAB * WIDTH);
+}
+
+static void loss_of(const struct slim_kernels *t, struct slim_case_output *out,
+                    size_t rows, size_t width, size_t vocab)
+{
+    float *x = slim_case_normal(rows * width, 1);
+    float *w = slim_case_normal(vocab * width, 2);
+    float *bias = slim_case_normal(vocab, 3);
+    float *dx = slim_case_normal(rows * width, 4);
+    float *dw = slim_case_normal(vocab * width, 5);
+    float *dbias = slim_case_normal(vocab, 6);
+    double *nll = malloc((rows + 1) * sizeof *nll);
+    int32_t *targets = malloc((rows + 1) * sizeof *targets);
+
+    assert_non_null(nll);
+    assert_non_null(targets);
+    for (size_t i = 0; i < rows; i++)
+        targets[i] =
+            i % 4 == 3 ? -1 : (int32_t)slim_random_below(7, 0, i, vocab);
+    targets[0] = (int32_t)vocab - 1;
+    t->cross_entropy(nll, x, w, bias, targets, rows, width, vocab);
+    keep_f64(out, nll, rows);
+    t->cross_entropy_grad(nll, dx, dw, dbias, x, w, bias, targets, 0.37f, rows,
+                          width, vocab);
+    keep_f64(out, nll, rows);
+    t->cross_entropy_grad(nll, x, NULL, NULL, dx, w, NULL, targets, 0.37f, rows,
+                          width, vocab);
+    keep(out, x, rows * width);
+    keep(out, dx, rows * width);
+    keep(out, dw, vocab * width);
+    keep(out, dbias, vocab);
+    free(w);
+    free(bias);
+    free(nll);
+    free(targets);
+}
+
+static void cross_entropy(const struct slim_kernels *t,
+                          struct slim_case_output *out)
+{
+    loss_of(t, out, 1, 3, 2);
+    loss_of(t, out, 1500, 12, 517);
+    loss_of(t, out, 90, 8, 140001);
+}
+
+static void gram(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    size_t rows = 1100, n = 300;
+    float *x = slim_case_normal(rows * n, 1);
+    double *c = calloc(n * n, sizeof *c);
+
+    assert_non_null(c);
+    t->gram(c, x, rows, n);
+    t->gram(c, x, 3, n);
+    keep_f64(out, c, n * n);
+    free(c);
+    free(x);
+}
+
+static void train(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    size_t n = 50003;
+    float *w = slim_case_normal(n, 1), *m = slim_case_normal(n, 2);
+    float *v = slim_case_normal(n, 3), *grad = slim_case_normal(n, 4);
+    double sum = t->sum_squares(grad, n);
+
+    for (size_t i = 0; i < n; i++)
+        v[i] = fabsf(v[i]);
+    t->adamw(w, m, v, grad, n, 1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 1);
+    t->adamw(w, m, v, grad, n, 1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 2);
+    keep_f64(out, &sum, 1);
+    keep(out, w, n);
+    keep(out, m, n);
+    keep(out, v, n);
+    free(grad);
+}
+
+const struct slim_kernel_case slim_kernel_cases[] = {
+    { "linear, tiny", linear_tiny, SLIM_NEAR_F32_ELEMENT },
+    { "linear, wide", linear_wide, SLIM_NEAR_F32_SUM },
+    { "linear, tall", linear_tall, SLIM_NEAR_F32_SUM },
+    { "matmul", matmul, SLIM_NEAR_F32_SUM },
+    { "rms_norm", rms_norm, SLIM_NEAR_F32_SUM },
+    { "rope", rope, SLIM_NEAR_F32_ELEMENT },
+    { "attention, grouped", attention_grouped, SLIM_NEAR_F32_SUM },
+    { "attention, one sequence", attention_one_sequence, SLIM_NEAR_F32_SUM },
+    { "attention, window", attention_window, SLIM_NEAR_F32_SUM },
+    { "attention, ALiBi", attention_alibi, SLIM_NEAR_F32_SUM },
+    { "attention, sharp", attention_sharp, SLIM_NEAR_F32_LAYER },
+    { "activations", activations, SLIM_NEAR_F32_ELEMENT },
+    { "embed", embed, SLIM_NEAR_F32_ELEMENT },
+    { "cross entropy", cross_entropy, SLIM_NEAR_F32_SUM },
+    { "gram", gram, SLIM_NEAR_F64_SUM },
+    { "adamw, sum of squares", train, SLIM_NEAR_F32_ELEMENT },
+};
+
+const size_t slim_kernel_case_count =
+    sizeof slim_kernel_cases / sizeof *slim_kernel_cases;

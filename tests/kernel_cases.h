@@ -1,0 +1,34 @@
+/* kernel_cases.h - every operation of a table on seeded random input */
+#ifndef SLIM_TEST_KERNEL_CASES_H
+#define SLIM_TEST_KERNEL_CASES_H
+
+#include "runtime/kernel/kernel.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an operation left: its outputs one after the other, as doubles. ends:
+ * where each of them ends, to judge each by its own size. */
+struct slim_case_output {
+    double *value;
+    size_t count;
+    size_t ends[64], outputs;
+};
+
+struct slim_kernel_case {
+    const char *name;
+    void (*run)(const struct slim_kernels *table, struct slim_case_output *out);
+    double near; /* relative Frobenius error allowed between tables */
+};
+
+extern const struct slim_kernel_case slim_kernel_cases[];
+extern const size_t slim_kernel_case_count;
+
+/* `count` standard normal floats; the caller frees them. */
+float *slim_case_normal(size_t count, uint64_t seed);
+
+/* Runs a case; the caller frees the output's values. */
+struct slim_case_output slim_case_run(const struct slim_kernel_case *one,
+                                      const struct slim_kernels *table);
+
+#endif
