@@ -7,7 +7,8 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_SOURCE='"$(abs_top_srcdir)"' \
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
-    %D%/lang_support.c \
+    %D%/kernel_cases.c \
+    %D%/lang_support.c
     %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
@@ -23,11 +24,12 @@ slim_tests = \
     %D%/unit/base_random \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
+    %D%/unit/kernel_blas \
     %D%/unit/lang_doc \
     %D%/unit/lang_fix \
     %D%/unit/lang_parse \
     %D%/unit/lang_print \
-    %D%/unit/lang_refuse \
+    %D%/unit/lang_refuse
     %D%/unit/support \
     %D%/unit/tokenizer
 

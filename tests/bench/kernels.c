@@ -1,0 +1,290 @@
+/* kernels.c - speed of every operation against that of plain products */
+#include "compiler/ir/block.h"
+#include "runtime/kernel/kernel.h"
+#include "tests/kernel_cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A layer of a small model: SIZE rows, each row of figures below is one. */
+enum {
+    ROWS = 2048,
+    WIDTH = 576,
+    FFN = 1536,
+    VOCAB = 49152,
+    HEADS = 9,
+    KV_HEADS = 3,
+    DIM = 64,
+    LENGTH = 2048,
+    SHORT = 64,
+    REPEATS = 4
+};
+
+/* All that any of the measured calls reads or writes. */
+struct bench {
+    const struct slim_kernels *table;
+    float *a, *b, *c, *d, *e, *f, *g, *lse;
+    double *nll, *wide;
+    int32_t *ids;
+    struct slim_attention_shape shape;
+};
+
+struct measured {
+    const char *name;
+    void (*run)(struct bench *b);
+    double operations; /* GFLOP, or 0: judged by bytes */
+    double bytes;      /* GB moved at least */
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds of the fastest of some calls. */
+static double fastest(void (*run)(struct bench *b), struct bench *b)
+{
+    double best = 1e30;
+
+    for (int i = 0; i < REPEATS; i++) {
+        double start = now();
+
+        run(b);
+        double took = now() - start;
+
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+/* The limit: one large product. */
+static void large_product(struct bench *b)
+{
+    b->table->matmul(b->a, b->b, b->c, 2048, 2048, 2048, false);
+}
+
+static void linear(struct bench *b)
+{
+    b->table->linear(b->a, b->b, b->c, NULL, ROWS, WIDTH, WIDTH);
+}
+
+static void linear_up(struct bench *b)
+{
+    b->table->linear(b->a, b->b, b->c, NULL, ROWS, WIDTH, FFN);
+}
+
+static void linear_down(struct bench *b)
+{
+    b->table->linear(b->a, b->b, b->c, NULL, ROWS, FFN, WIDTH);
+}
+
+static void linear_few(struct bench *b)
+{
+    b->table->linear(b->a, b->b, b->c, NULL, 640, WIDTH, FFN);
+}
+
+static void linear_tiny(struct bench *b)
+{
+    for (int i = 0; i < 100; i++)
+        b->table->linear(b->a, b->b, b->c, NULL, 640, 64, 64);
+}
+
+static void grad_x(struct bench *b)
+{
+    b->table->linear_grad_x(b->a, b->b, b->c, ROWS, WIDTH, FFN, false);
+}
+
+static void grad_w(struct bench *b)
+{
+    b->table->linear_grad_w(b->a, b->b, b->c, ROWS, WIDTH, FFN, true);
+}
+
+static void attention(struct bench *b)
+{
+    b->table->attention(b->a, b->lse, b->b, b->c, b->d, &b->shape);
+}
+
+static void attention_grad(struct bench *b)
+{
+    b->table->attention_grad(b->e, b->f, b->g, b->a, b->b, b->c, b->d, b->a,
+                             b->lse, &b->shape);
+}
+
+static void loss(struct bench *b)
+{
+    b->table->cross_entropy(b->nll, b->b, b->c, NULL, b->ids, 640, WIDTH,
+                            VOCAB);
+}
+
+static void loss_grad(struct bench *b)
+{
+    b->table->cross_entropy_grad(b->nll, b->a, b->d, NULL, b->b, b->c, NULL,
+                                 b->ids, 1, 640, WIDTH, VOCAB);
+}
+
+static void gram(struct bench *b)
+{
+    b->table->gram(b->wide, b->b, ROWS, WIDTH);
+}
+
+static void gram_wide(struct bench *b)
+{
+    b->table->gram(b->wide, b->b, ROWS, 2048);
+}
+
+static void norm(struct bench *b)
+{
+    b->table->rms_norm(b->a, b->lse, b->b, b->c, ROWS, WIDTH, WIDTH, 1e-5f, 0);
+}
+
+static void norm_grad(struct bench *b)
+{
+    b->table->rms_norm_grad(b->a, b->f, b->b, b->d, b->lse, b->c, ROWS, WIDTH,
+                            WIDTH, 0, false);
+}
+
+static void rope(struct bench *b)
+{
+    b->table->rope(b->a, b->b, b->c, b->ids + VOCAB, ROWS, HEADS, DIM, DIM,
+                   false, false);
+}
+
+static void gated(struct bench *b)
+{
+    b->table->gated(b->a, b->b, b->c, (size_t)ROWS * FFN, SLIM_ACT_SILU);
+}
+
+static void gated_grad(struct bench *b)
+{
+    b->table->gated_grad(b->a, b->d, b->e, b->b, b->c, (size_t)ROWS * FFN,
+                         SLIM_ACT_SILU);
+}
+
+static void adamw(struct bench *b)
+{
+    b->table->adamw(b->a, b->d, b->e, b->b, (size_t)ROWS * FFN, 0, 0.9f, 0.99f,
+                    1e-8f, 0, 1);
+}
+
+static void sum_squares(struct bench *b)
+{
+    b->nll[0] = b->table->sum_squares(b->b, (size_t)ROWS * FFN);
+}
+
+static void bias_grad(struct bench *b)
+{
+    b->table->bias_grad(b->a, b->b, ROWS, FFN, false);
+}
+
+static void embed_grad(struct bench *b)
+{
+    b->table->embed_grad(b->d, b->b, b->ids, ROWS, WIDTH);
+}
+
+/* Visible pairs of one sequence of n, times what a pair costs a product. */
+#define PAIRS(n) ((double)ROWS / (n) * (n) * ((n) + 1) / 2 * HEADS * DIM * 2e-9)
+#define PRODUCT(m, n, k) (2e-9 * (double)(m) * (double)(n) * (double)(k))
+#define MOVED(floats) (4e-9 * (double)(floats))
+
+static const struct measured long_and_short[] = {
+    { "attention", attention, 2, 0 },
+    { "attention_grad", attention_grad, 5, 0 },
+};
+
+static const struct measured all[] = {
+    { "linear 576 x 576", linear, PRODUCT(ROWS, WIDTH, WIDTH), 0 },
+    { "linear 576 x 1536", linear_up, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear 1536 x 576", linear_down, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear, 640 rows", linear_few, PRODUCT(640, WIDTH, FFN), 0 },
+    { "linear 64 x 64, 640 rows", linear_tiny, PRODUCT(64000, 64, 64), 0 },
+    { "linear_grad_x", grad_x, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear_grad_w", grad_w, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "cross_entropy", loss, PRODUCT(640, WIDTH, VOCAB), 0 },
+    { "cross_entropy_grad", loss_grad, 3 * PRODUCT(640, WIDTH, VOCAB), 0 },
+    { "gram (f64) of 576", gram, PRODUCT(ROWS, WIDTH, WIDTH) / 2, 0 },
+    { "gram (f64) of 2048", gram_wide, PRODUCT(ROWS, 2048, 2048) / 2, 0 },
+    { "rms_norm", norm, 0, MOVED(2 * ROWS * WIDTH) },
+    { "rms_norm_grad", norm_grad, 0, MOVED(3 * ROWS * WIDTH) },
+    { "rope", rope, 0, MOVED(2 * ROWS * WIDTH) },
+    { "gated", gated, 0, MOVED(3 * ROWS * FFN) },
+    { "gated_grad", gated_grad, 0, MOVED(5 * ROWS * FFN) },
+    { "adamw", adamw, 0, MOVED(7 * ROWS * FFN) },
+    { "sum_squares", sum_squares, 0, MOVED(ROWS *FFN) },
+    { "bias_grad", bias_grad, 0, MOVED(ROWS *FFN) },
+    { "embed_grad", embed_grad, 0, MOVED(3 * ROWS * WIDTH) },
+};
+
+static void print(const struct measured *m, struct bench *b, double limit,
+                  double unit)
+{
+    double took = fastest(m->run, b), rate = m->operations * unit / took;
+
+    if (m->operations != 0)
+        printf("%-28s %8.2f ms %8.1f GFLOP/s %4.0f%%\n", m->name, 1e3 * took,
+               rate, 100 * rate / limit);
+    else
+        printf("%-28s %8.2f ms %8.1f GB/s\n", m->name, 1e3 * took,
+               m->bytes / took);
+}
+
+static void print_attention(struct bench *b, double limit, size_t length)
+{
+    size_t starts[ROWS + 1];
+
+    b->shape = (struct slim_attention_shape){ .sequences = ROWS / length,
+                                              .starts = starts,
+                                              .heads = HEADS,
+                                              .kv_heads = KV_HEADS,
+                                              .dim = DIM,
+                                              .scale = 0.125f };
+    for (size_t s = 0; s <= ROWS / length; s++)
+        starts[s] = s * length;
+    printf("sequences of %zu:\n", length);
+    for (size_t i = 0; i < sizeof long_and_short / sizeof *long_and_short; i++)
+        print(&long_and_short[i], b, limit, PAIRS((double)length));
+}
+
+static void *room(size_t count, size_t size)
+{
+    void *x = calloc(count, size);
+
+    if (!x)
+        exit(1);
+    return x;
+}
+
+int main(int argc, char **argv)
+{
+    size_t most = (size_t)VOCAB * WIDTH;
+    struct bench b = { .table = slim_kernels_blas() };
+    float **buffers[] = { &b.a, &b.b, &b.c, &b.d, &b.e, &b.f, &b.g };
+
+    (void)argc;
+    printf("OpenBLAS core %s, %zu threads, %d rows\n", slim_blas_fix(argv),
+           slim_threads(), ROWS);
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+        *buffers[i] = room(most, sizeof(float));
+        for (size_t j = 0; j < most; j++)
+            (*buffers[i])[j] = (float)(j * 2654435761u % 1024) / 512 - 1;
+    }
+    b.lse = room((size_t)ROWS * HEADS, sizeof *b.lse);
+    b.nll = room(ROWS, sizeof *b.nll);
+    b.wide = room((size_t)2048 * 2048, sizeof *b.wide);
+    b.ids = room(VOCAB + ROWS, sizeof *b.ids);
+    for (size_t i = 0; i < VOCAB; i++)
+        b.ids[i] = (int32_t)(i * 7919 % VOCAB);
+    double limit = PRODUCT(2048, 2048, 2048) / fastest(large_product, &b);
+
+    printf("limit: a product of 2048, %.1f GFLOP/s\n", limit);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        print(&all[i], &b, limit, 1);
+    print_attention(&b, limit, LENGTH);
+    print_attention(&b, limit, 256);
+    print_attention(&b, limit, SHORT);
+    return 0;
+}
