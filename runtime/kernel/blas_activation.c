@@ -19,14 +19,14 @@ struct pointwise {
     int act;
 };
 
-static inline float sigmoid(float x)
+SLIM_INLINE float sigmoid(float x)
 {
     return 1.0f / (1.0f + slim_expf(-x));
 }
 
 /* x * sigmoid(x), and with the tanh form of gelu x * sigmoid(2 inner(x)): both
  * are x * sigmoid(z) with z a polynomial. slope: z'(x). */
-static inline float inner(float x, int act, float *slope)
+SLIM_INLINE float inner(float x, int act, float *slope)
 {
     if (act == SLIM_ACT_SILU) {
         *slope = 1.0f;
@@ -37,7 +37,7 @@ static inline float inner(float x, int act, float *slope)
 }
 
 /* Both at once: act(x) and act'(x). */
-static inline float curve(float x, int act, float *slope)
+SLIM_INLINE float curve(float x, int act, float *slope)
 {
     float steep, s;
 
@@ -52,8 +52,8 @@ static inline float curve(float x, int act, float *slope)
 
 /* `act` is a constant where this is inlined, and the loops are without
  * branches. */
-static inline void run_values(const struct pointwise *p, size_t first,
-                              size_t last, int act)
+SLIM_INLINE void run_values(const struct pointwise *p, size_t first,
+                            size_t last, int act)
 {
     float *y = p->y;
     const float *x = p->x, *up = p->up;
@@ -75,8 +75,8 @@ static inline void run_values(const struct pointwise *p, size_t first,
     }
 }
 
-static inline void run_slopes(const struct pointwise *p, size_t first,
-                              size_t last, int act)
+SLIM_INLINE void run_slopes(const struct pointwise *p, size_t first,
+                            size_t last, int act)
 {
     float *y = p->y, *dup = p->dup;
     const float *x = p->x, *up = p->up, *dy = p->dy;

@@ -65,7 +65,7 @@ struct running {
     float fade[QUERIES]; /* what the last block multiplied the sums by */
 };
 
-static inline float largest(const float *s, size_t lo, size_t hi)
+SLIM_INLINE float largest(const float *s, size_t lo, size_t hi)
 {
     float lane[SLIM_LANES], top = -FLT_MAX;
     size_t j = lo;
@@ -85,8 +85,8 @@ static inline float largest(const float *s, size_t lo, size_t hi)
 }
 
 /* s = exp(s - top) over lo .. hi - 1, zero outside; returns the sum. */
-static inline float exponentials(float *s, size_t lo, size_t hi, size_t keys,
-                                 float top)
+SLIM_INLINE float exponentials(float *s, size_t lo, size_t hi, size_t keys,
+                               float top)
 {
     float lane[SLIM_LANES] = { 0 };
     size_t j = lo;

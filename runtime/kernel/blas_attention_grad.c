@@ -23,7 +23,7 @@ struct backward {
     bool want_q, want_kv;
 };
 
-static inline float dot(const float *a, const float *b, size_t n)
+SLIM_INLINE float dot(const float *a, const float *b, size_t n)
 {
     float lane[SLIM_LANES] = { 0 };
     size_t i = 0;

@@ -1,46 +1,45 @@
-/* blas_columns.c - sums down the columns, each column summed by one thread */
+/* blas_columns.c - sums down the columns */
 #include "runtime/kernel/blas.h"
 #include "runtime/kernel/parallel.h"
+#include "runtime/kernel/scratch.h"
 #include "runtime/kernel/vector.h"
 
-/* A strip of columns has a sum in double each, and spans whole cache lines. */
-enum { STRIP = 64 };
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 64, STRIP = 64 };
 
 struct columns {
     float *to;
     const float *dy;
     const float *x, *scale; /* NULL, or factors: x[r][j] scale[r] */
-    const int32_t *ids;     /* NULL, or the row of `to` that dy[r] goes to */
     size_t rows, width;
-    bool add;
+    double *part; /* (tiles, width): the sum of each block of rows */
 };
 
-SLIM_CLONES
-static void sum_strip(const struct columns *c, size_t first, size_t width)
+/* sum[j] += dy[j], or += dy[j] x[j] scale. */
+SLIM_INLINE void add_row(double *sum, const float *dy, const float *x,
+                         double scale, size_t width)
 {
-    double sum[STRIP] = { 0 };
-
-    for (size_t r = 0; r < c->rows; r++) {
-        const float *dy = c->dy + r * c->width + first;
-
-        if (c->x) {
-            const float *x = c->x + r * c->width + first;
-            double scale = (double)c->scale[r];
-
+    if (x) {
 #pragma omp simd
-            for (size_t j = 0; j < width; j++)
-                sum[j] += (double)dy[j] * (double)x[j] * scale;
-        } else {
+        for (size_t j = 0; j < width; j++)
+            sum[j] += (double)dy[j] * (double)x[j] * scale;
+    } else {
 #pragma omp simd
-            for (size_t j = 0; j < width; j++)
-                sum[j] += (double)dy[j];
-        }
+        for (size_t j = 0; j < width; j++)
+            sum[j] += (double)dy[j];
     }
-    for (size_t j = 0; j < width; j++) {
-        double start = c->add ? (double)c->to[first + j] : 0.0;
+}
 
-        c->to[first + j] = (float)(start + sum[j]);
-    }
+SLIM_CLONES
+static void sum_rows(const struct columns *c, size_t first, size_t rows,
+                     double *sum)
+{
+    memset(sum, 0, c->width * sizeof *sum);
+    for (size_t r = first; r < first + rows; r++)
+        add_row(sum, c->dy + r * c->width, c->x ? c->x + r * c->width : NULL,
+                c->x ? (double)c->scale[r] : 0, c->width);
 }
 
 static void sum_tile(void *context, size_t tile, size_t worker)
@@ -48,63 +47,76 @@ static void sum_tile(void *context, size_t tile, size_t worker)
     const struct columns *c = context;
 
     (void)worker;
-    sum_strip(c, tile * STRIP, slim_tile_length(c->width, STRIP, tile));
+    sum_rows(c, tile * ROWS, slim_tile_length(c->rows, ROWS, tile),
+             c->part + tile * c->width);
 }
 
-static void run(struct columns *c,
-                void (*body)(void *context, size_t tile, size_t worker))
+/* Blocks of rows are summed apart, then from first to last, in double. */
+static void sum_columns(struct columns *c, bool add)
 {
-    slim_parallel(slim_tiles(c->width, STRIP),
-                  (double)c->rows * (double)c->width, body, c);
+    size_t tiles = slim_tiles(c->rows, ROWS);
+
+    c->part = SLIM_SCRATCH(tiles * c->width, double);
+    slim_parallel(tiles, (double)c->rows * (double)c->width, sum_tile, c);
+    for (size_t j = 0; j < c->width; j++) {
+        double sum = add ? (double)c->to[j] : 0.0;
+
+        for (size_t tile = 0; tile < tiles; tile++)
+            sum += c->part[tile * c->width + j];
+        c->to[j] = (float)sum;
+    }
+    free(c->part);
 }
 
 void slim_blas_bias_grad(float *db, const float *dy, size_t rows, size_t out,
                          bool add)
 {
-    struct columns c = {
-        .to = db, .dy = dy, .rows = rows, .width = out, .add = add
-    };
-
-    run(&c, sum_tile);
+    sum_columns(
+        &(struct columns){ .to = db, .dy = dy, .rows = rows, .width = out },
+        add);
 }
 
 void slim_blas_gain_grad(float *dw, const float *dy, const float *x,
                          const float *inverse, size_t rows, size_t width)
 {
-    struct columns c = { .to = dw,
-                         .dy = dy,
-                         .x = x,
-                         .scale = inverse,
-                         .rows = rows,
-                         .width = width,
-                         .add = true };
-
-    run(&c, sum_tile);
+    sum_columns(&(struct columns){ .to = dw,
+                                   .dy = dy,
+                                   .x = x,
+                                   .scale = inverse,
+                                   .rows = rows,
+                                   .width = width },
+                true);
 }
+
+struct embedding {
+    float *to;
+    const float *dy;
+    const int32_t *ids;
+    size_t tokens, width;
+};
 
 static void embed_tile(void *context, size_t tile, size_t worker)
 {
-    const struct columns *c = context;
+    const struct embedding *e = context;
     size_t first = tile * STRIP;
-    size_t width = slim_tile_length(c->width, STRIP, tile);
+    size_t width = slim_tile_length(e->width, STRIP, tile);
 
     (void)worker;
-    for (size_t t = 0; t < c->rows; t++) {
-        float *row = c->to + (size_t)c->ids[t] * c->width + first;
-        const float *dy = c->dy + t * c->width + first;
+    for (size_t t = 0; t < e->tokens; t++) {
+        float *row = e->to + (size_t)e->ids[t] * e->width + first;
+        const float *dy = e->dy + t * e->width + first;
 
         for (size_t j = 0; j < width; j++)
             row[j] += dy[j];
     }
 }
 
-/* Tokens repeat, so threads share columns out and not tokens. */
+/* Tokens repeat, so threads share strips of columns out and not tokens. */
 void slim_blas_embed_grad(float *dtable, const float *dy, const int32_t *ids,
                           size_t tokens, size_t width)
 {
-    struct columns c = {
-        .to = dtable, .dy = dy, .ids = ids, .rows = tokens, .width = width
-    };
+    struct embedding e = { dtable, dy, ids, tokens, width };
 
-    run(&c, embed_tile);
+    slim_parallel(slim_tiles(width, STRIP), (double)tokens * (double)width,
+                  embed_tile, &e);
 }

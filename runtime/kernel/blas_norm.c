@@ -18,8 +18,8 @@ struct norm {
 };
 
 /* Sum over j of a[j] b[j] gain[j], in double; gain NULL: 1. */
-static inline double weighted_dot(const float *a, const float *b,
-                                  const float *w, float offset, size_t n)
+SLIM_INLINE double weighted_dot(const float *a, const float *b, const float *w,
+                                float offset, size_t n)
 {
     double lane[SLIM_LANES] = { 0 };
     size_t whole = n - n % SLIM_LANES;

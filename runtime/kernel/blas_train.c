@@ -21,21 +21,21 @@ struct step {
 };
 
 SLIM_CLONES
-static void step_range(const struct step *s, size_t first, size_t last)
+static void step_range(const struct step *step, size_t first, size_t last)
 {
-    float *w = s->w, *m = s->m, *v = s->v;
-    const float *grad = s->grad;
+    const struct step s = *step; /* which no store can change */
+    float *w = s.w, *m = s.m, *v = s.v;
+    const float *grad = s.grad;
 
 #pragma omp simd
     for (size_t i = first; i < last; i++) {
         float g = grad[i];
-        float m1 = s->beta1 * m[i] + s->rest1 * g;
-        float v1 = s->beta2 * v[i] + s->rest2 * g * g;
+        float m1 = s.beta1 * m[i] + s.rest1 * g;
+        float v1 = s.beta2 * v[i] + s.rest2 * g * g;
 
         m[i] = m1;
         v[i] = v1;
-        w[i] = w[i] * s->keep -
-               s->rate * m1 / (__builtin_sqrtf(v1) * s->shrink + s->eps);
+        w[i] = w[i] * s.keep - s.rate * m1 / (sqrtf(v1) * s.shrink + s.eps);
     }
 }
 

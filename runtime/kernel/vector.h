@@ -23,11 +23,19 @@
 #define SLIM_CLONES
 #endif
 
+/* What such a function calls must be part of it, or it would be compiled for
+ * the least of CPUs. */
+#if defined(__GNUC__)
+#define SLIM_INLINE static inline __attribute__((always_inline))
+#else
+#define SLIM_INLINE static inline
+#endif
+
 /* Partial sums: lane l takes the elements l, l + SLIM_LANES, .. */
 enum { SLIM_LANES = 16 };
 
 /* The sum of the lanes, always in the same order. */
-static inline float slim_lanes_sum(const float *lane)
+SLIM_INLINE float slim_lanes_sum(const float *lane)
 {
     float sum = 0;
 
@@ -36,7 +44,7 @@ static inline float slim_lanes_sum(const float *lane)
     return sum;
 }
 
-static inline double slim_lanes_sum_f64(const double *lane)
+SLIM_INLINE double slim_lanes_sum_f64(const double *lane)
 {
     double sum = 0;
 
@@ -54,7 +62,7 @@ static inline double slim_lanes_sum_f64(const double *lane)
  * exp(r). Adding 1.5 * 2^23 rounds to an integer in the low bits. ln 2 is in
  * two parts, of which the first has few enough bits for n times it to be exact.
  */
-static inline float slim_expf(float x)
+SLIM_INLINE float slim_expf(float x)
 {
     const float round = 12582912.0f, ln2_high = 0.693359375f,
                 ln2_low = -2.12194440e-4f;
