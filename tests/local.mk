@@ -49,7 +49,8 @@ slim_fuzzers = \
     %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.
-slim_benches =
+slim_benches = \
+    %D%/bench/kernels
 
 # Data that tests read, by folder or file.
 EXTRA_DIST += %D%/tap-run
