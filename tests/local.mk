@@ -8,7 +8,7 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
     %D%/kernel_cases.c \
-    %D%/lang_support.c
+    %D%/lang_support.c \
     %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
@@ -29,7 +29,7 @@ slim_tests = \
     %D%/unit/lang_fix \
     %D%/unit/lang_parse \
     %D%/unit/lang_print \
-    %D%/unit/lang_refuse
+    %D%/unit/lang_refuse \
     %D%/unit/support \
     %D%/unit/tokenizer
 
