@@ -119,7 +119,7 @@ static int filter(struct slim_parser *parser, int token,
         return 0;
     }
     if (token == ';')
-        return parser->fresh ? 0 : end_statement(parser);
+        return end_statement(parser);
     if (parser->fresh)
         parser->start = where.begin;
     if (token == NAME)
