@@ -14,23 +14,35 @@ static const struct slim_method methods[] = {
 
 static const struct slim_param params[] = { { .name = NULL } };
 
+/* Units of an axis in all groups, or 0 if group `at` is not the first of it. */
+static uint64_t units_from(const struct slim_groups *groups, size_t at)
+{
+    size_t axis = groups->items[at].axis;
+    uint64_t units = 0;
+
+    for (size_t i = 0; i < groups->count; i++)
+        if (groups->items[i].axis == axis) {
+            if (i < at)
+                return 0;
+            units += groups->items[i].units;
+        }
+    return units;
+}
+
 /* "90 kv heads, 46,080 mlp columns, 576 width" */
 static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
 {
-    const struct slim_arch *arch = op->before->arch;
     const struct slim_groups *groups = slim_discover(op->before, diag->arena);
     struct slim_text text = { 0 };
 
-    for (size_t axis = 0; axis < arch->axis_count; axis++) {
-        uint64_t units = 0;
-        for (size_t i = 0; i < groups->count; i++)
-            if (groups->items[i].axis == axis)
-                units += groups->items[i].units;
-        if (units == 0)
-            continue;
-        slim_text_printf(&text, "%s%s %s", text.length ? ", " : "",
-                         slim_text_grouped(diag->arena, units),
-                         slim_units_name(arch, axis, units, diag->arena));
+    for (size_t i = 0; i < groups->count; i++) {
+        uint64_t units = units_from(groups, i);
+        if (units > 0)
+            slim_text_printf(&text, "%s%s %s", text.length ? ", " : "",
+                             slim_text_grouped(diag->arena, units),
+                             slim_units_name(op->before->arch,
+                                             groups->items[i].axis, units,
+                                             diag->arena));
     }
     op->after = op->before;
     op->resolved =

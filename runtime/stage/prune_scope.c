@@ -41,7 +41,7 @@ enum slim_status slim_prune_choose(struct slim_prune_plan *plan,
         any = any || chosen[g];
     }
     plan->chosen = chosen;
-    if (!any && slim_op_takes_width(op))
+    if (slim_op_takes_width(op) && (!any || op->before->shortcuts))
         return slim_fail(diag, "M122", span,
                          "the width cannot be pruned: shortcut matrices stand "
                          "between the layers, each has a basis of its own");

@@ -16,7 +16,7 @@ static const char *const alignments[] = { "aligned", "reference", NULL };
 static const char *const picks[] = { "random", "first", NULL };
 
 static const struct slim_method methods[] = {
-#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)           \
+#define SLIM_IMPORTANCE(method, text, reads, standard, source)                 \
     { .name = #method,                                                         \
       .summary = text,                                                         \
       .data = reads,                                                           \
@@ -29,11 +29,10 @@ static const struct slim_method methods[] = {
 
 static const struct {
     const char *name;
-    bool averages;
     enum slim_status (*run)(struct slim_scoring *scoring);
 } importances[] = {
-#define SLIM_IMPORTANCE(method, text, mean, reads, standard, source)           \
-    { #method, mean, slim_importance_##method },
+#define SLIM_IMPORTANCE(method, text, reads, standard, source)                 \
+    { #method, slim_importance_##method },
 #include "runtime/stage/importance.def"
 #undef SLIM_IMPORTANCE
 };
@@ -57,8 +56,7 @@ static const struct slim_param params[] = {
       .methods = "l1 l2 taylor",
       .help = "over the tensors of a group, for each index, before the indices "
               "of a head are summed; first and second: that tensor in the "
-              "order of `slimc plan -v`; last: the one computed last; l1 and "
-              "l2 take the mean, which ranks like the sum" },
+              "order of `slimc plan -v`; last: the one computed last" },
     { .name = "gqa",
       .kind = SLIM_PARAM_CHOICE,
       .offset = FIELD(gqa),
@@ -98,38 +96,6 @@ static const struct slim_param params[] = {
     { .name = NULL },
 };
 #undef FIELD
-
-static size_t importance_of(const char *name)
-{
-    size_t i = 0;
-
-    while (i < SLIM_COUNT(importances) &&
-           strcmp(importances[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-/* l1 and l2 average over tensors whatever is asked for, so only the default
- * and `mean` may be written. */
-static bool averages(const struct slim_op *op)
-{
-    size_t i = importance_of(op->method);
-
-    return i < SLIM_COUNT(importances) && importances[i].averages;
-}
-
-static enum slim_status check(const struct slim_op *op, struct slim_diag *diag)
-{
-    const struct slim_score_args *args = op->args;
-
-    if (averages(op) && args->reduce != SLIM_REDUCE_SUM &&
-        args->reduce != SLIM_REDUCE_MEAN)
-        return slim_fail(diag, "A120", op->span,
-                         "\"score %s\" averages over the tensors of a group: "
-                         "reduce=%s does not apply",
-                         op->method, reductions[args->reduce]);
-    return SLIM_OK;
-}
 
 /* The stream is scored only for a prune that asks for it: its gradients are
  * those of every tensor, the tables included. */
@@ -180,9 +146,8 @@ static enum slim_status resolve(struct slim_op *op, struct slim_diag *diag)
         if (stream || !slim_group_is_stream(&groups->items[i]))
             units += groups->items[i].units;
     op->after = op->before;
-    op->resolved = slim_arena_printf(diag->arena, "%s scores%s",
-                                     slim_text_grouped(diag->arena, units),
-                                     averages(op) ? ", mean over tensors" : "");
+    op->resolved = slim_arena_printf(diag->arena, "%s scores",
+                                     slim_text_grouped(diag->arena, units));
     op->cost = cost(op);
     return SLIM_OK;
 }
@@ -212,10 +177,9 @@ enum slim_status slim_scoring_no_memory(const struct slim_scoring *scoring)
 static enum slim_status score(struct slim_scoring *scoring,
                               const struct slim_op *op)
 {
-    size_t i = importance_of(op->method);
-
-    if (i < SLIM_COUNT(importances))
-        return importances[i].run(scoring);
+    for (size_t i = 0; i < SLIM_COUNT(importances); i++)
+        if (strcmp(importances[i].name, op->method) == 0)
+            return importances[i].run(scoring);
     return slim_fail(scoring->run->diag, "N120", op->span,
                      "no importance is called \"%s\"", op->method);
 }
@@ -233,7 +197,6 @@ static enum slim_status run(struct slim_run *run, const struct slim_op *op)
     };
     enum slim_status status;
 
-    scoring.reduce = averages(op) ? SLIM_REDUCE_MEAN : scoring.args->reduce;
     status = slim_terms_new(&scoring, stream_wanted(op))
                  ? score(&scoring, op)
                  : slim_scoring_no_memory(&scoring);
@@ -262,7 +225,6 @@ const struct slim_stage slim_stage_score = {
     .data = true,
     .params = params,
     .args_size = sizeof(struct slim_score_args),
-    .check = check,
     .resolve = resolve,
     .run = run,
 };

@@ -58,7 +58,6 @@ struct slim_scoring {
     const struct slim_groups *groups;
     struct slim_group_terms *terms; /* [groups->count]; count 0: not wanted */
     struct slim_scores *scores;     /* values[g] NULL where not wanted */
-    int reduce;                     /* args->reduce, or the method's own */
     bool sign;                      /* sums are signed until the end */
     bool done;                      /* scores are complete: no reduction */
 };
@@ -88,11 +87,12 @@ bool slim_terms_reduce(struct slim_scoring *scoring);
 /* Reports that memory ran out: `return slim_scoring_no_memory(..)`. */
 enum slim_status slim_scoring_no_memory(const struct slim_scoring *scoring);
 
-/* Salience by enum slim_score_order. */
+/* Salience by enum slim_score_order; and |w|, w^2. */
 extern slim_salience *const slim_taylor_salience[];
+extern slim_salience *const slim_weight_salience[];
 
 /* The rows of importance.def. */
-#define SLIM_IMPORTANCE(name, summary, averages, data, sample, paper)          \
+#define SLIM_IMPORTANCE(name, summary, data, sample, paper)                    \
     enum slim_status slim_importance_##name(struct slim_scoring *scoring);
 #include "runtime/stage/importance.def"
 #undef SLIM_IMPORTANCE

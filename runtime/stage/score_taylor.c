@@ -119,7 +119,7 @@ static enum slim_status visit(void *context, long layer, size_t window,
     for (size_t i = 0; i < arch->tensor_count; i++) {
         const struct slim_tensor *tensor = &arch->tensors[i];
         const float *w;
-        if (!grads[i] || !slim_terms_want(taylor->scoring, tensor))
+        if (!grads[i])
             continue;
         if (taylor->fisher && add_sample(taylor, tensor, grads[i]) != SLIM_OK)
             return SLIM_FAILED;
@@ -130,6 +130,13 @@ static enum slim_status visit(void *context, long layer, size_t window,
             return SLIM_FAILED;
     }
     return SLIM_OK;
+}
+
+static bool wanted(void *context, const struct slim_tensor *tensor)
+{
+    struct taylor *taylor = context;
+
+    return slim_terms_want(taylor->scoring, tensor);
 }
 
 static void tick(void *context, double done, double total)
@@ -147,7 +154,8 @@ static enum slim_status collect(struct taylor *taylor)
     const struct slim_tokens *tokens = scoring->tokens;
     struct slim_gradient_visit visitor = { .context = taylor,
                                            .visit = visit,
-                                           .per_sample = taylor->fisher };
+                                           .per_sample = taylor->fisher,
+                                           .wanted = wanted };
     double loss = 0;
 
     if (slim_model_gradients(&loss, scoring->model, tokens->ids,

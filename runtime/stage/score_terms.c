@@ -253,7 +253,7 @@ static void reduce_group(double *values, struct scratch *scratch,
 {
     bool reference = scoring->args->gqa == SLIM_GQA_REFERENCE;
     size_t length = terms->group->units * terms->per_unit;
-    size_t wanted = only(terms, scoring->reduce), used = 0;
+    size_t wanted = only(terms, scoring->args->reduce), used = 0;
 
     for (size_t t = 0; t < terms->count; t++) {
         const struct slim_member *member = terms->items[t].member;
@@ -264,12 +264,12 @@ static void reduce_group(double *values, struct scratch *scratch,
         if (!align(scratch->channels, scratch->next, scratch->units, terms,
                    &terms->items[t], reference))
             continue;
-        combine(scratch->total, scratch->channels, length, scoring->reduce,
-                used == 0);
+        combine(scratch->total, scratch->channels, length,
+                scoring->args->reduce, used == 0);
         used++;
     }
     for (size_t i = 0; i < length && used > 0; i++)
-        values[i / terms->per_unit] += scoring->reduce == SLIM_REDUCE_MEAN
+        values[i / terms->per_unit] += scoring->args->reduce == SLIM_REDUCE_MEAN
                                            ? scratch->total[i] / (double)used
                                            : scratch->total[i];
 }

@@ -25,6 +25,8 @@ static void square(double *s, const float *w, const float *g, const float *f,
         s[i] = (double)w[i] * (double)w[i];
 }
 
+slim_salience *const slim_weight_salience[] = { absolute, square };
+
 static enum slim_status fold_tensor(struct slim_scoring *scoring,
                                     const struct slim_tensor *tensor,
                                     slim_salience *salience)
@@ -67,10 +69,10 @@ static enum slim_status fold_all(struct slim_scoring *scoring,
 
 enum slim_status slim_importance_l1(struct slim_scoring *scoring)
 {
-    return fold_all(scoring, absolute);
+    return fold_all(scoring, slim_weight_salience[0]);
 }
 
 enum slim_status slim_importance_l2(struct slim_scoring *scoring)
 {
-    return fold_all(scoring, square);
+    return fold_all(scoring, slim_weight_salience[1]);
 }
