@@ -1,0 +1,185 @@
+/* arch_open.c - opens a model: config.json, its family, its headers */
+#include "compiler/ir/family.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define CONFIG_MAX (16u << 20)
+
+struct opening {
+    struct slim_model_info *info;
+    const char *families;
+    struct slim_source *source; /* config.json */
+    json_t *root;
+    const char *model_type; /* that of the family, also of our own models */
+    struct slim_family *family;
+    const char *prefix;
+    struct slim_span at;
+    struct slim_diag *diag;
+};
+
+/* ---- the family ---- */
+
+static bool family_has(const struct slim_family *family, const char *type)
+{
+    for (size_t t = 0; t < family->types->count; t++)
+        if (strcmp(family->types->items[t]->text, type) == 0)
+            return true;
+    return false;
+}
+
+static bool name_is_plain(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strpbrk(name, "/\\") == NULL;
+}
+
+/* A file named after the model_type is tried before all others are read. */
+static enum slim_status try_file(struct opening *opening, const char *name)
+{
+    struct slim_diag *diag = opening->diag;
+    const char *path = slim_path_join(diag->arena, opening->families, name);
+    struct slim_family *family = NULL;
+    if (slim_family_load(&family, path, opening->at, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (family_has(family, opening->model_type))
+        opening->family = family;
+    return SLIM_OK;
+}
+
+static enum slim_status no_family(const struct opening *opening, char **files)
+{
+    struct slim_text known = { 0 };
+    for (size_t f = 0; files[f] != NULL; f++)
+        slim_text_printf(&known, "%s%.*s", f == 0 ? "" : ", ",
+                         (int)strcspn(files[f], "."), files[f]);
+    struct slim_error *error = slim_error(
+        opening->diag, "F380", slim_config_place(opening->source, "model_type"),
+        "no family has the model_type \"%s\"", opening->model_type);
+    slim_error_hint(opening->diag, error, "The families in %s are %s.",
+                    opening->families,
+                    known.data == NULL ? "none" : known.data);
+    slim_text_free(&known);
+    return SLIM_FAILED;
+}
+
+static enum slim_status find_family(struct opening *opening)
+{
+    struct slim_arena *arena = opening->diag->arena;
+    const char *own = slim_arena_printf(arena, "%s.yaml", opening->model_type);
+    if (name_is_plain(opening->model_type) &&
+        slim_file_exists(slim_path_join(arena, opening->families, own)) &&
+        try_file(opening, own) != SLIM_OK)
+        return SLIM_FAILED;
+    if (opening->family != NULL)
+        return SLIM_OK;
+    char **files = slim_list_directory(arena, opening->families, ".yaml");
+    for (size_t f = 0; files[f] != NULL && opening->family == NULL; f++)
+        if (try_file(opening, files[f]) != SLIM_OK)
+            return SLIM_FAILED;
+    return opening->family != NULL ? SLIM_OK : no_family(opening, files);
+}
+
+/* ---- config.json ---- */
+
+static enum slim_status find_type(struct opening *opening)
+{
+    const json_t *slimc = json_object_get(opening->root, "slimc");
+    const json_t *type = json_object_get(opening->root, "model_type");
+    const char *key = "model_type";
+    struct slim_span place = { opening->source, 0, 0 };
+    if (slimc != NULL) {
+        key = "slimc.base_type";
+        type = json_object_get(slimc, "base_type");
+    }
+    if (!json_is_string(type))
+        return slim_fail(opening->diag, "F350", place,
+                         "there is no key \"%s\", or it is no text", key);
+    opening->model_type =
+        slim_arena_strdup(opening->diag->arena, json_string_value(type));
+    return SLIM_OK;
+}
+
+static enum slim_status read_config(struct opening *opening)
+{
+    struct slim_diag *diag = opening->diag;
+    const char *path = slim_path_join(
+        diag->arena, opening->info->checkpoint->directory, "config.json");
+    if (slim_file_read(opening->source, path, CONFIG_MAX, opening->at, diag) !=
+            SLIM_OK ||
+        slim_json_parse(&opening->root, opening->source, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    struct slim_span place = { opening->source, 0, 0 };
+    opening->info->config_text = opening->source->text;
+    if (!json_is_object(opening->root))
+        return slim_fail(diag, "F350", place, "config.json is not an object");
+    return find_type(opening);
+}
+
+/* ---- the model ---- */
+
+static enum slim_status find_shape(struct opening *opening)
+{
+    struct slim_model_info *info = opening->info;
+    const json_t *slimc = json_object_get(opening->root, "slimc");
+    if (slimc != NULL)
+        return slim_shape_from_json(&info->shape, info->arch, slimc,
+                                    opening->source, opening->diag);
+    info->shape = slim_shape_dense(info->arch, opening->diag->arena);
+    return SLIM_OK;
+}
+
+static enum slim_status open_model(struct opening *opening)
+{
+    struct slim_model_info *info = opening->info;
+    struct slim_diag *diag = opening->diag;
+    struct slim_config *config = NULL;
+    if (read_config(opening) != SLIM_OK || find_family(opening) != SLIM_OK)
+        return SLIM_FAILED;
+    if (slim_config_read(&config, opening->family, opening->root,
+                         opening->source, diag) != SLIM_OK ||
+        slim_arch_root(&opening->prefix, opening->family, info->checkpoint,
+                       diag) != SLIM_OK ||
+        slim_arch_build(&info->arch, config, opening->prefix, diag) !=
+            SLIM_OK ||
+        find_shape(opening) != SLIM_OK)
+        return SLIM_FAILED;
+    info->arch->model_type = opening->model_type;
+    config->root = NULL;
+    return slim_arch_bind(info->arch, info->shape, opening->family,
+                          opening->prefix, info->checkpoint, diag);
+}
+
+/* The last part of a path that is a name: of "m/" that is "m". */
+static const char *name_of(const char *path, struct slim_arena *arena)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return slim_path_base(slim_arena_strndup(arena, path, length));
+}
+
+enum slim_status slim_model_open(struct slim_model_info **out, const char *path,
+                                 const char *families, struct slim_span at,
+                                 struct slim_diag *diag)
+{
+    struct opening opening = { .families = families, .at = at, .diag = diag };
+    struct slim_model_info *info =
+        SLIM_NEW(diag->arena, struct slim_model_info);
+    opening.info = info;
+    opening.source = SLIM_NEW(diag->arena, struct slim_source);
+    if (families == NULL)
+        opening.families = slim_share_directory(diag->arena, "families");
+    info->path = slim_arena_strdup(diag->arena, path);
+    info->name = name_of(path, diag->arena);
+    if (opening.families == NULL)
+        return slim_fail(diag, "I207", at, "the folder of families is missing");
+    if (slim_checkpoint_open(&info->checkpoint, path, at, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status = open_model(&opening);
+    json_decref(opening.root);
+    if (status == SLIM_OK)
+        *out = info;
+    return status;
+}
