@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define VERSION 1
+#define SHAPE_VERSION 1
 
 /* ---- "slimc" ---- */
 
@@ -28,7 +28,7 @@ json_t *slim_shape_to_json(const struct slim_shape *shape)
         json_array_append_new(layers, layer_to_json(shape, l));
     for (size_t s = 0; s < arch->site_count; s++)
         json_array_append_new(sites, json_integer((json_int_t)shape->sites[s]));
-    json_object_set_new(root, "version", json_integer(VERSION));
+    json_object_set_new(root, "version", json_integer(SHAPE_VERSION));
     json_object_set_new(root, "family", json_string(arch->family));
     json_object_set_new(root, "base_type", json_string(arch->model_type));
     json_object_set_new(root, "layers", layers);
@@ -129,7 +129,7 @@ enum slim_status slim_shape_from_json(struct slim_shape **out,
     struct reading reading = { shape, slimc, source, diag };
     size_t version = 0;
     if (read_size(&version, &reading, json_object_get(slimc, "version"),
-                  VERSION, "version") != SLIM_OK ||
+                  SHAPE_VERSION, "version") != SLIM_OK ||
         read_size(&shape->divisor, &reading, json_object_get(slimc, "divisor"),
                   UINT32_MAX, "divisor") != SLIM_OK)
         return SLIM_FAILED;
