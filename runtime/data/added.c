@@ -41,7 +41,7 @@ static enum slim_status read_token(struct slim_added *out,
     const json_t *content = NULL;
 
     if (!json_is_object(json))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "an added token of the tokenizer is not an object");
     if (slim_part_need(&content, from, json, "content", JSON_STRING) ||
         slim_part_text(&token.text, &token.length, from, json, "content") ||
@@ -57,12 +57,12 @@ static enum slim_status read_token(struct slim_added *out,
     int32_t known = slim_bpe_token(bpe, token.text, token.length);
 
     if (known >= 0 && known != token.id)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "added token \"%s\" has id %d, and %d in the "
                          "tokenizer's vocabulary",
                          token.text, (int)token.id, (int)known);
     if (slim_text_utf8_valid(token.text, token.length) != token.length)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "added token %d of the tokenizer is not UTF-8",
                          (int)token.id);
     return add(out, token, from->diag);
@@ -75,7 +75,7 @@ enum slim_status slim_added_read(struct slim_added *out,
     if (!list || json_is_null(list))
         return SLIM_OK;
     if (!json_is_array(list))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer's \"added_tokens\" is not a list");
     for (size_t i = 0; i < json_array_size(list); i++)
         if (read_token(out, from, json_array_get(list, i), bpe))

@@ -93,7 +93,7 @@ static enum slim_status read_vocabulary(struct slim_bpe *bpe,
     json_t *value;
 
     if (json_object_size(vocabulary) == 0)
-        return slim_fail(f->diag, "F201", f->at,
+        return slim_fail(f->diag, "F401", f->at,
                          "the tokenizer's vocabulary is empty");
     bpe->tokens = calloc(slots, sizeof(*bpe->tokens));
     if (!bpe->tokens)
@@ -107,7 +107,7 @@ static enum slim_status read_vocabulary(struct slim_bpe *bpe,
         json_int_t id = json_integer_value(value);
 
         if (!json_is_integer(value) || id < 0 || id >= INT32_MAX)
-            return slim_fail(f->diag, "F201", f->at,
+            return slim_fail(f->diag, "F401", f->at,
                              "token \"%s\" of the tokenizer has no valid id",
                              key);
         struct slim_vocabulary_slot *slot = token_slot(bpe, hash, key, length);
@@ -163,7 +163,7 @@ static enum slim_status read_merge(struct slim_bpe *bpe,
         strncmp(json_string_value(merge), "#version", 8) == 0)
         return SLIM_OK;
     if (!split_merge(&half, merge))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "merge %zu of the tokenizer is not a pair of tokens",
                          rank);
     joined->length = 0;
@@ -175,7 +175,7 @@ static enum slim_status read_merge(struct slim_bpe *bpe,
 
     if (left < 0 || right < 0 || whole < 0)
         return slim_fail(
-            from->diag, "F201", from->at,
+            from->diag, "F401", from->at,
             "merge %zu of the tokenizer, \"%s\" with \"%s\", "
             "names a token outside its vocabulary",
             rank, slim_arena_strndup(from->arena, half.left, half.left_length),
@@ -196,7 +196,7 @@ static enum slim_status read_merges(struct slim_bpe *bpe,
     enum slim_status status = SLIM_OK;
 
     if (count > UINT32_MAX)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer has too many merges");
     bpe->merges = malloc(slots * sizeof(*bpe->merges));
     if (!bpe->merges)
@@ -230,7 +230,7 @@ static enum slim_status refuse_rest(const struct slim_tokenizer_source *from,
     const json_t *dropout = json_object_get(model, "dropout");
 
     if (json_is_number(dropout) && json_number_value(dropout) != 0)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer asks for dropout, which gives other "
                          "ids each time");
     return SLIM_OK;
@@ -250,7 +250,7 @@ static enum slim_status read_unknown(struct slim_bpe *bpe,
         return SLIM_OK;
     bpe->unknown = slim_bpe_token(bpe, text, length);
     if (bpe->unknown < 0)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer's unk_token \"%s\" is not in its "
                          "vocabulary",
                          text);

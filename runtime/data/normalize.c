@@ -90,7 +90,7 @@ static enum slim_status decompose(struct code_points *points, const char *text,
         /* no character decomposes into more than 18 */
         if (used <= 0 || slim_grow(&items, &points->capacity,
                                    points->count + 32, sizeof(int32_t), diag))
-            return used <= 0 ? slim_fail(diag, "F203", (struct slim_span){ 0 },
+            return used <= 0 ? slim_fail(diag, "F403", (struct slim_span){ 0 },
                                          "the text is not UTF-8 at byte %zu", i)
                              : SLIM_FAILED;
         points->items = items;
@@ -99,7 +99,7 @@ static enum slim_status decompose(struct code_points *points, const char *text,
                                     (utf8proc_option_t)options, &boundary);
 
         if (made < 0)
-            return slim_fail(diag, "F203", (struct slim_span){ 0 },
+            return slim_fail(diag, "F403", (struct slim_span){ 0 },
                              "the text cannot be normalized at byte %zu: %s", i,
                              utf8proc_errmsg(made));
         points->count += (size_t)made;
@@ -119,7 +119,7 @@ static enum slim_status encode_points(struct slim_text *out,
             points->items, count,
             (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
     if (count < 0)
-        return slim_fail(diag, "F203", (struct slim_span){ 0 },
+        return slim_fail(diag, "F403", (struct slim_span){ 0 },
                          "the text cannot be normalized: %s",
                          utf8proc_errmsg(count));
     for (utf8proc_ssize_t i = 0; i < count; i++) {
@@ -259,7 +259,7 @@ static enum slim_status read_one(struct slim_parts *out,
                                  const json_t *json, const char *type)
 {
     if (out->count == SLIM_PARTS)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer has more than %d normalizers",
                          SLIM_PARTS);
     for (size_t i = 0; i < SLIM_COUNT(kinds); i++) {
@@ -285,7 +285,7 @@ static enum slim_status read_parts(struct slim_parts *out,
     if (strcmp(type, "Sequence") != 0)
         return read_one(out, from, json, type);
     if (depth > 8)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer nests normalizers too deeply");
     if (slim_part_need(&list, from, json, "normalizers", JSON_ARRAY))
         return SLIM_FAILED;

@@ -27,7 +27,7 @@ struct slim_regex {
 static enum slim_status refuse(const char *construct, struct slim_span at,
                                struct slim_diag *diag)
 {
-    return slim_fail(diag, "F202", at,
+    return slim_fail(diag, "F402", at,
                      "the tokenizer's split pattern uses %s, which slimc "
                      "cannot read",
                      construct);
@@ -159,7 +159,7 @@ static enum slim_status compile(struct slim_regex *regex, const char *pattern,
         PCRE2_UCHAR reason[160];
 
         pcre2_get_error_message(error, reason, sizeof(reason));
-        return slim_fail(diag, "F201", at,
+        return slim_fail(diag, "F401", at,
                          "the tokenizer's split pattern is no regular "
                          "expression: %s",
                          (const char *)reason);
@@ -204,7 +204,7 @@ enum slim_status slim_regex_open(struct slim_regex **out, const char *pattern,
         return slim_fail(diag, "O001", at, "not enough memory for a pattern");
     if (length == 0) {
         status =
-            slim_fail(diag, "F201", at, "a pattern of the tokenizer is empty");
+            slim_fail(diag, "F401", at, "a pattern of the tokenizer is empty");
     } else if (literal) {
         regex->literal = malloc(length);
         regex->length = length;
@@ -283,7 +283,7 @@ enum slim_status slim_regex_next(struct slim_match *out,
         PCRE2_UCHAR reason[160];
 
         pcre2_get_error_message(found, reason, sizeof(reason));
-        return slim_fail(diag, "F204", (struct slim_span){ 0 },
+        return slim_fail(diag, "F404", (struct slim_span){ 0 },
                          "the tokenizer's split pattern could not be matched: "
                          "%s",
                          (const char *)reason);

@@ -378,7 +378,7 @@ static enum slim_status read_one(struct slim_parts *out,
                                  const json_t *json, const char *type)
 {
     if (out->count == SLIM_PARTS)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer has more than %d pre-tokenizers",
                          SLIM_PARTS);
     for (size_t i = 0; i < SLIM_COUNT(kinds); i++) {
@@ -404,7 +404,7 @@ static enum slim_status read_parts(struct slim_parts *out,
     if (strcmp(type, "Sequence") != 0)
         return read_one(out, from, json, type);
     if (depth > 8)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer nests pre-tokenizers too deeply");
     if (slim_part_need(&list, from, json, "pretokenizers", JSON_ARRAY))
         return SLIM_FAILED;

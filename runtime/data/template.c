@@ -20,7 +20,7 @@ static enum slim_status add_special(struct slim_ids *out,
 
         if (!json_is_integer(id) || json_integer_value(id) < 0 ||
             json_integer_value(id) >= INT32_MAX)
-            return slim_fail(from->diag, "F201", from->at,
+            return slim_fail(from->diag, "F401", from->at,
                              "special token \"%s\" of the tokenizer has no "
                              "valid id",
                              json_string_value(name));
@@ -56,7 +56,7 @@ static enum slim_status read_template(struct slim_template *out,
         }
     }
     if (sequences != 1)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer's template does not hold the text "
                          "once");
     return SLIM_OK;
@@ -78,7 +78,7 @@ static enum slim_status read_processor(struct slim_template *out,
     if (strcmp(type, "Sequence") != 0)
         return slim_part_unknown(from, "post-processor", type);
     if (depth > 8)
-        return slim_fail(from->diag, "F202", from->at,
+        return slim_fail(from->diag, "F402", from->at,
                          "the tokenizer nests post-processors too deeply");
     if (slim_part_need(&list, from, json, "processors", JSON_ARRAY))
         return SLIM_FAILED;

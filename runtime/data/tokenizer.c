@@ -16,7 +16,7 @@ static enum slim_status read_pipeline(struct slim_tokenizer *tokenizer,
     const json_t *model = NULL;
 
     if (!json_is_object(json))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer is not a JSON object");
     if (slim_part_need(&model, from, json, "model", JSON_OBJECT) ||
         slim_bpe_read(&tokenizer->bpe, from, model) ||
@@ -80,7 +80,7 @@ static enum slim_status frame_token(struct slim_ids *ids, int32_t id,
         if (ids->items[i] == id)
             return SLIM_OK;
     if (id < 0)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "tokenizer_config.json sets \"%s\" and names no such "
                          "token",
                          key);
@@ -94,7 +94,7 @@ static enum slim_status apply_config(struct slim_tokenizer *tokenizer,
     int32_t ignored;
 
     if (!json_is_object(config))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "tokenizer_config.json is not a JSON object");
     if (named_token(&tokenizer->bos, tokenizer, from, config, "bos_token") ||
         named_token(&tokenizer->eos, tokenizer, from, config, "eos_token") ||
@@ -308,7 +308,7 @@ enum slim_status slim_tokenizer_encode(struct slim_ids *out,
     size_t valid = slim_text_utf8_valid(text, length);
 
     if (valid != length)
-        return slim_fail(diag, "F203", (struct slim_span){ 0 },
+        return slim_fail(diag, "F403", (struct slim_span){ 0 },
                          "the text is not UTF-8 at byte %zu", valid);
     work->out = out;
     work->diag = diag;

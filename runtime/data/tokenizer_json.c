@@ -32,7 +32,7 @@ static const char *type_word(json_type type)
 static enum slim_status wrong(const struct slim_tokenizer_source *from,
                               const char *key, const char *want)
 {
-    return slim_fail(from->diag, "F201", from->at,
+    return slim_fail(from->diag, "F401", from->at,
                      "the tokenizer's \"%s\" is not %s", key, want);
 }
 
@@ -44,7 +44,7 @@ enum slim_status slim_part_need(const json_t **out,
     const json_t *value = json_object_get(object, key);
 
     if (!value)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer lacks \"%s\"", key);
     if (json_typeof(value) != type)
         return wrong(from, key, type_word(type));
@@ -103,13 +103,13 @@ enum slim_status slim_part_type(const char **out,
 
     *out = NULL;
     if (!json_is_object(part))
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "a part of the tokenizer is %s, not an object",
                          type_word(json_typeof(part)));
     if (slim_part_text(out, &length, from, part, "type"))
         return SLIM_FAILED;
     if (!*out)
-        return slim_fail(from->diag, "F201", from->at,
+        return slim_fail(from->diag, "F401", from->at,
                          "a part of the tokenizer lacks \"type\"");
     return SLIM_OK;
 }
@@ -117,7 +117,7 @@ enum slim_status slim_part_type(const char **out,
 enum slim_status slim_part_unknown(const struct slim_tokenizer_source *from,
                                    const char *what, const char *type)
 {
-    return slim_fail(from->diag, "F202", from->at,
+    return slim_fail(from->diag, "F402", from->at,
                      "the tokenizer's %s \"%s\" is not one that slimc knows",
                      what, type);
 }

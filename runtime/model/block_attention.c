@@ -30,7 +30,7 @@ static enum slim_status position_find(struct heads *out,
     size_t rotary = (size_t)settings[SLIM_ATTENTION_ROTARY_DIM];
 
     if (position == SLIM_POSITION_ALIBI)
-        return slim_fail(step->diag, "M122", (struct slim_span){ 0 },
+        return slim_fail(step->diag, "M132", (struct slim_span){ 0 },
                          "block \"%s\" has position slopes (alibi), which are "
                          "not computed",
                          step->node->name);

@@ -19,7 +19,7 @@ static enum slim_status norm_check(const struct slim_step *step)
 {
     if ((int)step->node->settings[SLIM_NORM_KIND] == SLIM_NORM_RMS)
         return SLIM_OK;
-    return slim_fail(step->diag, "M121", (struct slim_span){ 0 },
+    return slim_fail(step->diag, "M131", (struct slim_span){ 0 },
                      "block \"%s\" is a layer norm, and only rms norms are "
                      "computed",
                      step->node->name);

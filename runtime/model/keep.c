@@ -84,7 +84,7 @@ static enum slim_status member_cut(struct slim_model *model,
         status = no_memory(tensor, size * sizeof(*units), diag);
     } else if (weight->size[d] != size) {
         free(stay);
-        status = slim_fail(diag, "R121", (struct slim_span){ 0 },
+        status = slim_fail(diag, "R129", (struct slim_span){ 0 },
                            "tensor \"%s\" was cut already: it has %zu indices "
                            "where the model's shape says %zu",
                            tensor->name, weight->size[d], size);

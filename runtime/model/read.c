@@ -181,7 +181,7 @@ enum slim_status slim_model_read(float *out, struct slim_model *model,
     const struct slim_weight *weight = &model->weights[tensor->index];
 
     if (!slim_model_has(model, tensor))
-        return slim_fail(diag, "R120", (struct slim_span){ 0 },
+        return slim_fail(diag, "R128", (struct slim_span){ 0 },
                          "tensor \"%s\" has no numbers in this model",
                          tensor->name);
     if (!weight->buffer)

@@ -85,7 +85,7 @@ enum slim_status slim_slice_find(struct slim_slice *out,
 
     if (!slim_tensor_part(&out->start, &out->stride, &out->length, shape,
                           tensor, 0, label, axis))
-        return slim_fail(step->diag, "M120", (struct slim_span){ 0 },
+        return slim_fail(step->diag, "M130", (struct slim_span){ 0 },
                          "tensor \"%s\" is fused, but its rows have no part "
                          "labelled \"%s\"",
                          tensor->name, label);

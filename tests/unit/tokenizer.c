@@ -223,36 +223,36 @@ static void refuse(struct bench *bench, const char *json, const char *code,
 
 static void unknown_parts_are_named(void **state)
 {
-    refuse(*state, "{\"normalizer\":{\"type\":\"Bert\"}," MODEL "}", "F202",
+    refuse(*state, "{\"normalizer\":{\"type\":\"Bert\"}," MODEL "}", "F402",
            "Bert");
-    refuse(*state, "{\"pre_tokenizer\":{\"type\":\"Shred\"}," MODEL "}", "F202",
+    refuse(*state, "{\"pre_tokenizer\":{\"type\":\"Shred\"}," MODEL "}", "F402",
            "Shred");
     refuse(*state, "{\"post_processor\":{\"type\":\"Stamp\"}," MODEL "}",
-           "F202", "Stamp");
-    refuse(*state, "{\"model\":{\"type\":\"Unigram\"}}", "F202", "Unigram");
+           "F402", "Stamp");
+    refuse(*state, "{\"model\":{\"type\":\"Unigram\"}}", "F402", "Unigram");
     refuse(*state,
            "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
            "\"pattern\":{\"Regex\":\"[a&&b]\"}}," MODEL "}",
-           "F202", "&&");
+           "F402", "&&");
 }
 
 static void malformed_files_are_refused(void **state)
 {
-    refuse(*state, "{}", "F201", "model");
-    refuse(*state, "[]", "F201", "object");
-    refuse(*state, "{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "F201",
+    refuse(*state, "{}", "F401", "model");
+    refuse(*state, "[]", "F401", "object");
+    refuse(*state, "{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "F401",
            "\"a\"");
     refuse(*state, "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
-           "F201", "merge 0");
+           "F401", "merge 0");
     refuse(*state, "{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"aa\"]}}",
-           "F201", "merge 0");
+           "F401", "merge 0");
     refuse(*state,
            "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
            "\"pattern\":{\"Regex\":\"(\"}}," MODEL "}",
-           "F201", "regular expression");
+           "F401", "regular expression");
     refuse(*state,
            "{\"added_tokens\":[{\"id\":3,\"content\":\"a\"}]," MODEL "}",
-           "F201", "\"a\"");
+           "F401", "\"a\"");
 }
 
 static void text_must_be_utf8(void **state)
