@@ -44,20 +44,26 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 
 %C%_libruntime_a_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 %C%_libruntime_a_SOURCES = \
+    %D%/data/added.c \
+    %D%/data/bpe.c \
+    %D%/data/bpe_read.c \
+    %D%/data/check.c \
+    %D%/data/find.c \
+    %D%/data/normalize.c \
+    %D%/data/records.c \
+    %D%/data/regex.c \
+    %D%/data/rows.c \
+    %D%/data/set.c \
+    %D%/data/split.c \
+    %D%/data/template.c \
+    %D%/data/tokenizer.c \
+    %D%/data/tokenizer_json.c \
+    %D%/data/tokens.c \
     %D%/format/adapter.c \
     %D%/format/convert.c \
     %D%/format/export.c \
     %D%/format/remote.c \
     %D%/format/safetensors.c \
-    %D%/data/added.c \
-    %D%/data/bpe.c \
-    %D%/data/bpe_read.c \
-    %D%/data/normalize.c \
-    %D%/data/regex.c \
-    %D%/data/split.c \
-    %D%/data/template.c \
-    %D%/data/tokenizer.c \
-    %D%/data/tokenizer_json.c \
     %D%/model/block_add.c \
     %D%/model/block_attention.c \
     %D%/model/block_embedding.c \
@@ -110,7 +116,12 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/train/trainer.c
 
 setsdir = $(pkgdatadir)/data
-dist_sets_DATA =
+dist_sets_DATA = \
+    %D%/data/sets/alpaca.yaml \
+    %D%/data/sets/bookcorpus.yaml \
+    %D%/data/sets/c4.yaml \
+    %D%/data/sets/ptb.yaml \
+    %D%/data/sets/wikitext2.yaml
 
 slimpythondir = $(pkgdatadir)/python
 dist_slimpython_DATA = \

@@ -26,6 +26,7 @@ slim_tests = \
     %D%/unit/base_random \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
+    %D%/unit/data \
     %D%/unit/kernel_blas \
     %D%/unit/lang_doc \
     %D%/unit/lang_fix \
