@@ -16,6 +16,9 @@ check_LIBRARIES += %D%/libsupport.a
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
     %D%/conformance/tokenizer \
+    %D%/property/kernel_eigen \
+    %D%/property/kernel_gradient \
+    %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
@@ -28,6 +31,7 @@ slim_tests = \
     %D%/unit/base_yaml \
     %D%/unit/data \
     %D%/unit/kernel_blas \
+    %D%/unit/kernel_corename \
     %D%/unit/lang_doc \
     %D%/unit/lang_fix \
     %D%/unit/lang_parse \

@@ -62,7 +62,9 @@ static void fix_sign(double *row, size_t n)
     for (size_t j = 1; j < n; j++)
         if (fabs(row[j]) > fabs(row[peak]))
             peak = j;
-    for (size_t j = 0; row[peak] < 0 && j < n; j++)
+    if (row[peak] > 0)
+        return;
+    for (size_t j = 0; j < n; j++)
         row[j] = -row[j];
 }
 
