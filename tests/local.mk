@@ -20,6 +20,7 @@ slim_tests = \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
+    %D%/property/prune \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
     %D%/unit/base_file \
@@ -37,6 +38,8 @@ slim_tests = \
     %D%/unit/lang_parse \
     %D%/unit/lang_print \
     %D%/unit/lang_refuse \
+    %D%/unit/prune_count \
+    %D%/unit/score_terms \
     %D%/unit/support \
     %D%/unit/tokenizer
 
