@@ -21,6 +21,7 @@ enum slim_type {
     SLIM_TYPE_METRIC = 32,
     SLIM_TYPE_ADAPTER = 64, /* low-rank factors, already merged */
 };
+#define SLIM_TYPES 7 /* how many there are: bits 0 to 6 */
 const char *slim_type_name(enum slim_type type);
 
 enum slim_quantity_kind {
@@ -92,6 +93,14 @@ bool slim_formula_value(double *out, const struct slim_formula *formula,
                         bool (*leaf)(void *context, double *value,
                                      const struct slim_formula *leaf),
                         void *context);
+/* -1 is the last layer, -2 the one before. */
+long slim_layer_absolute(long layer, size_t layers);
+/* Makes `layers` from the ranges: all where none are written. */
+void slim_where_fill(struct slim_where *where, size_t layers,
+                     struct slim_arena *arena);
+/* As a scope names it: "attn", "mlp"; the stream is "width". */
+const char *slim_role_name(enum slim_role role);
+
 /* '+' -> "+", 'l' -> "<=", ... */
 const char *slim_formula_sign(char op);
 struct slim_text;
@@ -162,6 +171,11 @@ SLIM_NODISCARD enum slim_status slim_program_read(
     struct slim_program **out, const struct slim_source *text,
     const struct slim_stage *const *stages, const struct slim_model_info *model,
     struct slim_diag *diag);
+
+/* What the resolve pass found: " -> \"3/3 heads\" params=1 kv=3x30 ...", or
+ * nothing. A size of 3 in 30 layers is written 3x30. */
+void slim_op_print_resolved(struct slim_text *out, const struct slim_op *op);
+void slim_shape_print(struct slim_text *out, const struct slim_shape *shape);
 
 /* Every rule that a program must obey, one error for each that it breaks:
  * inputs come before uses and have the type that is asked for, no stale

@@ -38,9 +38,9 @@ void slim_text_quote(struct slim_text *out, const char *text)
 {
     slim_text_puts(out, "\"");
     for (const char *at = text; *at; at++) {
-        if (*at == '"' || *at == '\\')
+        if (*at == '"' || *at == '\\' || *at == '\n')
             slim_text_puts(out, "\\");
-        slim_text_append(out, at, 1);
+        slim_text_append(out, *at == '\n' ? "n" : at, 1);
     }
     slim_text_puts(out, "\"");
 }
@@ -162,10 +162,12 @@ char *slim_text_unquote(struct slim_arena *arena, const char *text)
     for (size_t i = 1; i + 1 < length; i++) {
         if (text[i] == '"')
             return NULL;
-        if (text[i] == '\\' && i + 2 < length &&
-            (text[i + 1] == '"' || text[i + 1] == '\\'))
-            i++;
-        out[used++] = text[i];
+        char c = text[i];
+        if (c == '\\' && (i + 2 >= length || !strchr("\"\\n", text[i + 1])))
+            return NULL;
+        if (c == '\\')
+            c = text[++i] == 'n' ? '\n' : text[i];
+        out[used++] = c;
     }
     return out;
 }

@@ -1,5 +1,6 @@
 /* stage.c - looking things up in the rows of stages */
 #include "compiler/ir/stage.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -72,6 +73,13 @@ bool slim_param_applies(const struct slim_param *param, const char *method)
     return false;
 }
 
+unsigned slim_op_needs(const struct slim_op *op)
+{
+    const struct slim_method *method = slim_method_find(op->stage, op->method);
+
+    return op->stage->needs | (method ? method->needs : 0);
+}
+
 const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type)
 {
@@ -86,4 +94,21 @@ const struct slim_sample *slim_op_sample(const struct slim_op *op)
     const struct slim_op *tokens = slim_op_input(op, SLIM_TYPE_TOKENS);
 
     return tokens ? tokens->args : NULL;
+}
+
+void slim_sample_print(struct slim_text *out, const struct slim_sample *sample)
+{
+    if (sample->file)
+        slim_text_quote(out, sample->set);
+    else
+        slim_text_puts(out, sample->set);
+    if (sample->split)
+        slim_text_printf(out, ".%s", sample->split);
+    if (sample->n > 0)
+        slim_text_printf(out, " n=%ld", sample->n);
+    slim_text_printf(out, " len=%ld", sample->len);
+    if (sample->n > 0 && sample->pick == SLIM_PICK_RANDOM)
+        slim_text_printf(out, " seed=%ld", sample->seed);
+    else if (sample->n > 0)
+        slim_text_puts(out, " pick=first");
 }

@@ -112,6 +112,9 @@ const struct slim_method *slim_method_find(const struct slim_stage *stage,
 const struct slim_param *slim_param_find(const struct slim_stage *stage,
                                          const char *name);
 
+/* The types that the operation reads: its stage's and its method's. */
+unsigned slim_op_needs(const struct slim_op *op);
+
 /* Fields of op->args by parameter, for printers that know no stage. Writes the
  * value as a recipe would, e.g. "8", "2e-4", "yes", "pca". False: not given. */
 struct slim_text;
@@ -125,7 +128,8 @@ bool slim_param_applies(const struct slim_param *param, const char *method);
  * is 0 because it was not given does. */
 bool slim_param_in_range(const struct slim_param *param, const void *args);
 
-/* "x" with quotes and backslashes escaped, and back; NULL if it is no string.
+/* "x" with quotes, backslashes and newlines escaped, and back; NULL if it is no
+ * string.
  * Text without quotes is taken as it is. */
 void slim_text_quote(struct slim_text *out, const char *text);
 char *slim_text_unquote(struct slim_arena *arena, const char *text);
@@ -144,6 +148,9 @@ struct slim_sample {
     int pick;          /* enum slim_pick */
     long seed;
 };
+
+/* "wikitext2.test n=10 len=64 pick=first", as `on` would say it. */
+void slim_sample_print(struct slim_text *out, const struct slim_sample *sample);
 
 /* The args of the op that gives this op its tokens; NULL if it has none. */
 const struct slim_sample *slim_op_sample(const struct slim_op *op);

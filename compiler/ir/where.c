@@ -37,3 +37,50 @@ bool slim_where_tensor(const struct slim_where *where,
            (matches(where->globs, where->glob_count, tensor->name) &&
             !where->except_roles[tensor->role]);
 }
+
+long slim_layer_absolute(long layer, size_t layers)
+{
+    return layer < 0 ? layer + (long)layers : layer;
+}
+
+static void mark(bool *layers, size_t count, const struct slim_range_ir *ranges,
+                 size_t range_count, bool value)
+{
+    for (size_t i = 0; i < range_count; i++) {
+        long first = slim_layer_absolute(ranges[i].first, count);
+        long last = slim_layer_absolute(ranges[i].last, count);
+        for (long l = first < 0 ? 0 : first; l <= last && l < (long)count; l++)
+            layers[l] = value;
+    }
+}
+
+void slim_where_fill(struct slim_where *where, size_t layers,
+                     struct slim_arena *arena)
+{
+    where->layers = SLIM_NEW_ARRAY(arena, layers, bool);
+    for (size_t i = 0; i < layers; i++)
+        where->layers[i] = where->range_count == 0;
+    mark(where->layers, layers, where->ranges, where->range_count, true);
+    mark(where->layers, layers, where->except, where->except_count, false);
+}
+
+const char *slim_role_name(enum slim_role role)
+{
+    switch (role) {
+    case SLIM_ROLE_EMBED:
+        return "embed";
+    case SLIM_ROLE_ATTN:
+        return "attn";
+    case SLIM_ROLE_MLP:
+        return "mlp";
+    case SLIM_ROLE_NORM:
+        return "norm";
+    case SLIM_ROLE_HEAD:
+        return "head";
+    case SLIM_ROLE_STREAM:
+        return "width";
+    case SLIM_ROLE_COUNT:
+        break;
+    }
+    return "nothing";
+}
