@@ -26,6 +26,7 @@ struct slim_host {
                                    const struct slim_sample *sample,
                                    struct slim_span at, struct slim_diag *diag);
     void *world;
+    const char *const *sets; /* names of known data sets; NULL: not checked */
     struct slim_override *overrides;
 };
 
@@ -36,10 +37,10 @@ struct slim_host {
  * between passes. All errors of a phase are reported, phases after a failed
  * one that depend on it are not run. Warnings may be recorded on success.
  */
-SLIM_NODISCARD enum slim_status
-slim_compile(struct slim_program **out, struct slim_recipe *recipe,
-             const struct slim_model_info *model, const struct slim_host *host,
-             struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_compile(
+    struct slim_program **out, struct slim_recipe *recipe,
+    const struct slim_model_info *model, const struct slim_host *host,
+    struct slim_diag *diag);
 
 /* `slimc fmt`: writes units out (20% -> 20% of params), sorts clauses; with
  * `full` also every default. Changes the tree in place; unknown verbs are left

@@ -27,11 +27,38 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/header.c \
     %D%/ir/macs.c \
     %D%/ir/param.c \
+    %D%/ir/print.c \
+    %D%/ir/read.c \
+    %D%/ir/read_clause.c \
+    %D%/ir/reader.c \
     %D%/ir/shape.c \
     %D%/ir/stage.c \
+    %D%/ir/verify.c \
     %D%/ir/where.c
 
-%C%_libcompiler_a_SOURCES =
+%C%_libcompiler_a_SOURCES = \
+    %D%/compile.c \
+    %D%/draft.c \
+    %D%/lower_amount.c \
+    %D%/lower_args.c \
+    %D%/lower_data.c \
+    %D%/lower_formula.c \
+    %D%/lower_scope.c \
+    %D%/normalise.c \
+    %D%/pass_constants.c \
+    %D%/pass_data.c \
+    %D%/pass_effects.c \
+    %D%/pass_facts.c \
+    %D%/pass_fuse.c \
+    %D%/pass_growth.c \
+    %D%/pass_include.c \
+    %D%/pass_lower.c \
+    %D%/pass_resolve.c \
+    %D%/pass_scope.c \
+    %D%/plan_json.c \
+    %D%/plan_print.c \
+    %D%/plan_shapes.c \
+    %D%/suggest.c
 
 familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \

@@ -1,0 +1,23 @@
+/* plan.h - what the files that print a plan share */
+#ifndef SLIM_PLAN_H
+#define SLIM_PLAN_H
+
+#include "compiler/compile.h"
+
+/* What a whole program is predicted to take. */
+struct slim_totals {
+    double seconds;
+    uint64_t memory, disk;
+    uint64_t before, after; /* parameters */
+};
+struct slim_totals slim_plan_totals(const struct slim_program *program);
+/* Of one operation, by the rate that a plan assumes. */
+double slim_plan_seconds(const struct slim_cost *cost);
+bool slim_plan_shows(const struct slim_op *op);
+
+void slim_plan_shape(const struct slim_shape *shape, const char *indent,
+                     FILE *out);
+void slim_plan_groups(const struct slim_shape *shape, struct slim_arena *arena,
+                      FILE *out);
+
+#endif

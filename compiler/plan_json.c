@@ -1,0 +1,91 @@
+/* plan_json.c - the plan as JSON, one object a line */
+#include "compiler/plan.h"
+
+#include "base/text.h"
+
+#include <jansson.h>
+
+static void put(json_t *object, FILE *out)
+{
+    json_dumpf(object, out, JSON_COMPACT);
+    fputc('\n', out);
+    json_decref(object);
+}
+
+static json_int_t integer(uint64_t value)
+{
+    return (json_int_t)value;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *sizes_of(const struct slim_shape *shape)
+{
+    const struct slim_arch *arch = shape->arch;
+    json_t *sizes = json_object();
+
+    for (size_t a = 0; a < arch->axis_count; a++) {
+        if (arch->axes[a].kind != SLIM_AXIS_LAYER)
+            continue;
+        json_t *layers = json_array();
+        for (size_t l = 0; l < arch->layers; l++)
+            json_array_append_new(
+                layers, json_integer(integer(slim_shape_size(shape, l, a))));
+        json_object_set_new(sizes, arch->axes[a].name, layers);
+    }
+    json_t *sites = json_array();
+    for (size_t i = 0; i < arch->site_count; i++)
+        json_array_append_new(sites, json_integer(integer(shape->sites[i])));
+    json_object_set_new(sizes, arch->axes[arch->stream].name, sites);
+    return sizes;
+}
+
+static void put_op(const struct slim_op *op, FILE *out)
+{
+    size_t line = 0, column = 0;
+
+    slim_span_place(op->span, &line, &column);
+    json_t *object = json_pack(
+        "{s:i,s:s,s:i,s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:b,s:f,s:I,s:I,s:I}", "v", 1,
+        "event", "stage", "id", (int)op->id, "stage", op->stage->name, "text",
+        op->text, "method", text_or_null(op->method), "resolved",
+        text_or_null(op->resolved), "implied", (int)op->implied,
+        "params_before", integer(slim_shape_params(op->before)), "params",
+        integer(slim_shape_params(op->after)), "estimated", (int)op->estimated,
+        "seconds", slim_plan_seconds(&op->cost), "memory",
+        integer(op->cost.memory), "disk", integer(op->cost.disk), "line",
+        integer(line));
+    if (!slim_shape_equal(op->before, op->after))
+        json_object_set_new(object, "sizes", sizes_of(op->after));
+    put(object, out);
+}
+
+void slim_plan_print_json(const struct slim_program *program, FILE *out)
+{
+    const struct slim_model_info *model = program->model;
+    struct slim_totals totals = slim_plan_totals(program);
+
+    put(json_pack(
+            "{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "v", 1, "event", "plan",
+            "recipe", program->source->name, "model", model->name, "family",
+            model->arch->family, "layers", integer(model->arch->layers),
+            "params", integer(totals.before), "dtype",
+            slim_dtype_name(model->arch->dtype), "compute", program->compute),
+        out);
+    for (const struct slim_op *op = program->first; op; op = op->next)
+        if (slim_plan_shows(op))
+            put_op(op, out);
+        else if ((op->stage->gives & SLIM_TYPE_TOKENS) != 0)
+            put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event", "data",
+                          "id", (int)op->id, "text", op->text, "name",
+                          text_or_null(op->label)),
+                out);
+    put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event", "total",
+                  "params", integer(totals.after), "params_before",
+                  integer(totals.before), "seconds", totals.seconds, "memory",
+                  integer(totals.memory), "disk", integer(totals.disk)),
+        out);
+}

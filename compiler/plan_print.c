@@ -1,0 +1,221 @@
+/* plan_print.c - the plan as people read it */
+#include "compiler/plan.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+/* Products of two cores of a common machine in f32, half of their peak. A plan
+ * says "about"; the run shows what it really takes. */
+static const double flops_a_second = 6e10;
+
+enum { STAGE_WIDTH = 44, RESULT_WIDTH = 48 };
+
+double slim_plan_seconds(const struct slim_cost *cost)
+{
+    return cost->flops / flops_a_second;
+}
+
+bool slim_plan_shows(const struct slim_op *op)
+{
+    return !op->stage->hidden;
+}
+
+struct slim_totals slim_plan_totals(const struct slim_program *program)
+{
+    struct slim_totals totals = { 0 };
+
+    for (const struct slim_op *op = program->first; op; op = op->next) {
+        totals.seconds += slim_plan_seconds(&op->cost);
+        totals.disk += op->cost.disk;
+        if (op->cost.memory > totals.memory)
+            totals.memory = op->cost.memory;
+    }
+    totals.before = slim_shape_params(program->model->shape);
+    totals.after = slim_shape_params(program->last ? program->last->after
+                                                   : program->model->shape);
+    return totals;
+}
+
+static const char *change(struct slim_arena *arena, uint64_t after,
+                          uint64_t before)
+{
+    double percent = 100.0 * ((double)after / (double)before - 1.0);
+
+    return slim_arena_printf(arena, "%+.2f%%", percent);
+}
+
+/* "bf16": as recipes write it. */
+static const char *dtype_text(struct slim_arena *arena, enum slim_dtype dtype)
+{
+    char *text = slim_arena_strdup(arena, slim_dtype_name(dtype));
+
+    for (char *at = text; *at; at++)
+        if (*at >= 'A' && *at <= 'Z')
+            *at = (char)(*at - 'A' + 'a');
+    return text;
+}
+
+static void print_head(const struct slim_program *program,
+                       struct slim_arena *arena, FILE *out)
+{
+    const struct slim_model_info *model = program->model;
+    const struct slim_arch *arch = model->arch;
+
+    fprintf(out, "recipe %s   model %s %s %zux%zu %s %s %s\n",
+            program->source->name, model->name, arch->family, arch->layers,
+            model->shape->sites[0],
+            slim_text_count(arena, slim_shape_params(model->shape)),
+            dtype_text(arena, arch->dtype),
+            slim_text_bytes(arena, slim_shape_bytes(model->shape)));
+}
+
+static void print_data(const struct slim_program *program, FILE *out)
+{
+    const char *lead = "data   ";
+
+    for (const struct slim_op *op = program->first; op; op = op->next) {
+        if ((op->stage->gives & SLIM_TYPE_TOKENS) == 0)
+            continue;
+        fputs(lead, out);
+        if (op->label)
+            fprintf(out, "%s = ", op->label);
+        fputs(op->text, out);
+        lead = " \xc2\xb7 ";
+    }
+    if (*lead != 'd')
+        fputc('\n', out);
+}
+
+static void print_arithmetic(const struct slim_program *program,
+                             struct slim_arena *arena, FILE *out)
+{
+    fprintf(out, "arithmetic is %s (model stored as %s)\n", program->compute,
+            dtype_text(arena, program->model->arch->dtype));
+}
+
+/* The part of a long result that fits a line: up to its last ", ". */
+static size_t part_that_fits(const char *text)
+{
+    size_t length = strlen(text), best = 0;
+
+    if (length <= RESULT_WIDTH)
+        return length;
+    for (size_t i = 1; i < length && (i <= RESULT_WIDTH || best == 0); i++)
+        if (text[i] == ' ' && text[i - 1] == ',')
+            best = i;
+    return best ? best : length;
+}
+
+/* How wide the first two columns have to be; UTF-8 is not expected there. */
+static void widths(const struct slim_program *program, int *stage, int *result)
+{
+    size_t longest = 5, widest = 11;
+
+    for (const struct slim_op *op = program->first; op; op = op->next) {
+        size_t text = slim_plan_shows(op) ? strlen(op->text) : 0;
+        size_t resolved = op->resolved ? part_that_fits(op->resolved) : 0;
+        if (text > longest && text <= STAGE_WIDTH)
+            longest = text;
+        if (resolved > widest && resolved <= RESULT_WIDTH)
+            widest = resolved;
+    }
+    *stage = (int)longest;
+    *result = (int)widest;
+}
+
+static const char *params_text(const struct slim_op *op,
+                               struct slim_arena *arena)
+{
+    uint64_t before = slim_shape_params(op->before);
+    uint64_t after = slim_shape_params(op->after);
+
+    if (before == after)
+        return slim_text_count(arena, after);
+    return slim_arena_printf(arena, "%s%s %s", op->estimated ? "~" : "",
+                             slim_text_count(arena, after),
+                             change(arena, after, before));
+}
+
+/* What did not fit stands in the same column below. */
+static void print_rest(const char *rest, int stage, FILE *out)
+{
+    while (*rest) {
+        rest += *rest == ' ';
+        size_t part = part_that_fits(rest);
+        fprintf(out, "   %-*s  %.*s\n", stage, "", (int)part, rest);
+        rest += part;
+    }
+}
+
+static void print_op(const struct slim_op *op, size_t number, int stage,
+                     int result, struct slim_arena *arena, FILE *out)
+{
+    const char *seconds =
+        op->cost.flops > 0.0
+            ? slim_arena_printf(
+                  arena, "~%s",
+                  slim_text_seconds(arena, slim_plan_seconds(&op->cost)))
+            : "-";
+    const char *memory =
+        op->cost.memory ? slim_text_bytes(arena, op->cost.memory) : "-";
+
+    const char *resolved = op->resolved ? op->resolved : "";
+    size_t part = part_that_fits(resolved);
+    fprintf(out, "%2zu %-*s  %-*.*s  %-16s  %-8s  %s\n", number, stage,
+            op->text, result, (int)part, resolved, params_text(op, arena),
+            seconds, memory);
+    print_rest(resolved + part, stage, out);
+}
+
+static void print_table(const struct slim_program *program, bool verbose,
+                        struct slim_arena *arena, FILE *out)
+{
+    int stage = 0, result = 0;
+    size_t number = 0;
+
+    widths(program, &stage, &result);
+    fprintf(out, "\n # %-*s  %-*s  %-16s  %-8s  %s\n", stage, "stage", result,
+            "resolves to", "params", "time", "peak memory");
+    for (const struct slim_op *op = program->first; op; op = op->next) {
+        if (!slim_plan_shows(op))
+            continue;
+        print_op(op, ++number, stage, result, arena, out);
+        if (verbose && !slim_shape_equal(op->before, op->after))
+            slim_plan_shape(op->after, "     ", out);
+    }
+}
+
+static void print_totals(const struct slim_program *program,
+                         struct slim_arena *arena, FILE *out)
+{
+    struct slim_totals totals = slim_plan_totals(program);
+
+    fprintf(out, "\ntotal  %s parameters",
+            slim_text_grouped(arena, totals.after));
+    if (totals.after != totals.before)
+        fprintf(out, " (%s of %s)", change(arena, totals.after, totals.before),
+                slim_text_grouped(arena, totals.before));
+    if (totals.seconds > 0.0)
+        fprintf(out, ", ~%s", slim_text_seconds(arena, totals.seconds));
+    if (totals.memory)
+        fprintf(out, ", peak memory %s", slim_text_bytes(arena, totals.memory));
+    if (totals.disk)
+        fprintf(out, ", disk +%s", slim_text_bytes(arena, totals.disk));
+    fputc('\n', out);
+}
+
+void slim_plan_print(const struct slim_program *program, bool verbose,
+                     FILE *out)
+{
+    struct slim_arena *arena = slim_arena_open();
+
+    print_head(program, arena, out);
+    print_data(program, out);
+    print_arithmetic(program, arena, out);
+    if (verbose)
+        slim_plan_groups(program->model->shape, arena, out);
+    print_table(program, verbose, arena, out);
+    print_totals(program, arena, out);
+    slim_arena_close(arena);
+}
