@@ -6,4 +6,16 @@ slimc_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 slimc_LDADD = $(slim_archives) $(slim_libs)
 
 slimc_SOURCES = \
-    %D%/main.c
+    %D%/check.c \
+    %D%/command.c \
+    %D%/completion.c \
+    %D%/help.c \
+    %D%/main.c \
+    %D%/ops.c \
+    %D%/ops_man.c \
+    %D%/parse.c \
+    %D%/plan.c \
+    %D%/project.c \
+    %D%/report.c \
+    %D%/rewrite.c \
+    %D%/show.c

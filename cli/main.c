@@ -1,19 +1,54 @@
 /* main.c - the command line */
-#include <stdio.h>
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
-static const char usage[] = "usage: slimc --version | --help\n";
-
-int main(int argc, char **argv)
+static int run_command(struct slim_cli *cli, int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    if (slim_cli_parse(cli, argc, argv) != SLIM_OK)
+        return slim_cli_report(cli, &cli->diag);
+    if (slim_cli_has(cli, SLIM_OPTION_version)) {
         puts(PACKAGE_STRING);
         return 0;
     }
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
+    if (slim_cli_has(cli, SLIM_OPTION_help) && cli->command) {
+        slim_command_usage(cli->command, stdout);
         return 0;
     }
-    fputs(usage, stderr);
+    if (slim_cli_has(cli, SLIM_OPTION_help)) {
+        slim_usage(stdout);
+        return 0;
+    }
+    if (cli->command)
+        return cli->command->run(cli);
+    slim_usage(stderr);
     return 2;
+}
+
+/* A reader that went away is no error of ours; a full disk is. */
+static int close_output(int code)
+{
+    int before = ferror(stdout);
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !before)
+        return code;
+    if (errno == EPIPE)
+        return 128 + SIGPIPE;
+    fprintf(stderr, "slimc: could not write standard output: %s\n",
+            errno ? strerror(errno) : "an earlier write failed");
+    return code ? code : 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct slim_cli cli = { .arena = slim_arena_open() };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    cli.diag.arena = cli.arena;
+    int code = close_output(run_command(&cli, argc, argv));
+    slim_arena_close(cli.arena);
+    return code;
 }

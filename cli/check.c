@@ -1,0 +1,54 @@
+/* check.c - slimc check: find what is wrong, without reading weights */
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+static void say_fine(const struct slim_cli *cli,
+                     const struct slim_project *project)
+{
+    const struct slim_program *program = project->program;
+
+    if (slim_cli_has(cli, SLIM_OPTION_json) ||
+        slim_cli_has(cli, SLIM_OPTION_quiet))
+        return;
+    printf("%s: ok", project->source.name);
+    if (program->model && program->last)
+        printf(", %s parameters of %s",
+               slim_text_grouped(cli->arena,
+                                 slim_shape_params(program->last->after)),
+               slim_text_grouped(cli->arena,
+                                 slim_shape_params(program->model->shape)));
+    putchar('\n');
+}
+
+static int check_one(struct slim_cli *cli, const char *recipe,
+                     struct slim_model_info *model)
+{
+    struct slim_project project = { 0 };
+
+    enum slim_status status = slim_project_read(&project, cli, recipe);
+    if (slim_project_compile(&project, cli, model) != SLIM_OK)
+        status = SLIM_FAILED;
+    int code = slim_cli_report(cli, &project.diag);
+    if (status == SLIM_OK)
+        say_fine(cli, &project);
+    return code;
+}
+
+int slim_command_check(struct slim_cli *cli)
+{
+    struct slim_model_info *model = NULL;
+    const char *path = NULL;
+    size_t recipes = 0;
+    int code = 0;
+
+    if (!slim_cli_split(cli, &recipes, &path))
+        return 2;
+    if (slim_cli_model(&model, cli, path, &cli->diag) != SLIM_OK)
+        return slim_cli_report(cli, &cli->diag);
+    for (size_t i = 0; i < recipes; i++) {
+        int one = check_one(cli, cli->operands[i], model);
+        code = code ? code : one;
+    }
+    return code;
+}

@@ -1,0 +1,69 @@
+/* plan.c - slimc plan: what would run, with every number resolved */
+#include "cli/cli.h"
+
+#include "base/file.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+
+static void print(const struct slim_cli *cli,
+                  const struct slim_program *program, FILE *out)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_ir)) {
+        struct slim_text text = { 0 };
+        slim_program_print(&text, program);
+        (void)fwrite(text.data, 1, text.length, out);
+        slim_text_free(&text);
+    } else if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        slim_plan_print_json(program, out);
+    } else {
+        slim_plan_print(program, slim_cli_has(cli, SLIM_OPTION_verbose), out);
+    }
+}
+
+/* The whole of it first: a file holds a plan or is not there. */
+static enum slim_status write_file(const struct slim_cli *cli,
+                                   const struct slim_program *program,
+                                   const char *path, struct slim_diag *diag)
+{
+    const struct slim_span nowhere = { NULL, 0, 0 };
+    struct slim_writer writer = { 0 };
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+
+    if (!memory)
+        return slim_fail(diag, "O001", nowhere, "out of memory for the plan");
+    print(cli, program, memory);
+    (void)fclose(memory);
+    enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
+    if (status == SLIM_OK)
+        status = slim_writer_put(&writer, text, length, nowhere, diag);
+    if (status == SLIM_OK)
+        status = slim_writer_commit(&writer, nowhere, diag);
+    slim_writer_abort(&writer);
+    free(text);
+    return status;
+}
+
+int slim_command_plan(struct slim_cli *cli)
+{
+    const char *output = slim_cli_value(cli, SLIM_OPTION_output);
+    struct slim_project project = { 0 };
+    struct slim_model_info *model = NULL;
+
+    if (cli->operand_count != 2)
+        return slim_cli_usage(cli, "a plan needs one recipe and its model");
+    enum slim_status status =
+        slim_project_read(&project, cli, cli->operands[0]);
+    if (slim_cli_model(&model, cli, cli->operands[1], &project.diag) !=
+            SLIM_OK ||
+        slim_project_compile(&project, cli, model) != SLIM_OK)
+        status = SLIM_FAILED;
+    if (status == SLIM_OK && output)
+        status = write_file(cli, project.program, output, &project.diag);
+    int code = slim_cli_report(cli, &project.diag);
+    if (status == SLIM_OK && !output)
+        print(cli, project.program, stdout);
+    return code;
+}
