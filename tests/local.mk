@@ -12,6 +12,8 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/oracle.c \
     %D%/support.c \
     %D%/toy.c
+    %D%/made.c \
+    %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
@@ -21,6 +23,8 @@ slim_tests = \
     %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
     %D%/property/prune \
+    %D%/property/model_gradient \
+    %D%/property/model_identity \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
     %D%/unit/base_file \

@@ -25,12 +25,10 @@ static enum slim_status mlp_slices(struct slim_slice *gate,
                                    struct slim_slice *up,
                                    const struct slim_step *step)
 {
-    const struct slim_tensor *down = step->node->slots[SLIM_MLP_DOWN];
-    size_t axis = slim_dim_first_axis(down->dims[1]);
-
-    if (slim_slice_find(gate, step, SLIM_MLP_GATE_UP, "gate", axis) != SLIM_OK)
+    if (slim_slice_find(gate, step, SLIM_MLP_GATE_UP, "gate", SLIM_NO_AXIS) !=
+        SLIM_OK)
         return SLIM_FAILED;
-    return slim_slice_find(up, step, SLIM_MLP_GATE_UP, "up", axis);
+    return slim_slice_find(up, step, SLIM_MLP_GATE_UP, "up", SLIM_NO_AXIS);
 }
 
 static enum slim_status fused_forward(struct slim_step *step, float *gate,

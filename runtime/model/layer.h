@@ -128,7 +128,9 @@ SLIM_NODISCARD enum slim_status slim_linear_backward(struct slim_step *step,
                                                      const float *x,
                                                      size_t slot, size_t bias);
 
-/* Columns of a fused linear's output: a labelled part, unit by unit. */
+/* Columns of a fused linear's output: a labelled part, unit by unit of an axis
+ * that it may be interleaved over, or whole. */
+#define SLIM_NO_AXIS SIZE_MAX
 struct slim_slice {
     size_t start, stride, length, units;
     size_t width; /* units * length */
@@ -144,9 +146,6 @@ void slim_slice_take(float *part, const float *fused,
 void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
-
-/* The axis of the first factor of a dimension. */
-size_t slim_dim_first_axis(const struct slim_dim *dim);
 
 /* Angle tables that reach `positions`, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,

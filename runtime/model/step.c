@@ -69,13 +69,6 @@ enum slim_status slim_pass_going(struct slim_diag *diag)
 
 /* ---- parts of a fused linear ---- */
 
-size_t slim_dim_first_axis(const struct slim_dim *dim)
-{
-    while (dim->kind != SLIM_DIM_AXIS)
-        dim = dim->parts[0];
-    return dim->axis;
-}
-
 enum slim_status slim_slice_find(struct slim_slice *out,
                                  const struct slim_step *step, size_t slot,
                                  const char *label, size_t axis)
@@ -89,7 +82,9 @@ enum slim_status slim_slice_find(struct slim_slice *out,
                          "tensor \"%s\" is fused, but its rows have no part "
                          "labelled \"%s\"",
                          tensor->name, label);
-    out->units = slim_shape_size(shape, step->node->layer, axis);
+    out->units = axis == SLIM_NO_AXIS
+                     ? 1
+                     : slim_shape_size(shape, step->node->layer, axis);
     out->width = out->units * out->length;
     if (out->stride == out->length) { /* one run */
         out->stride = out->length = out->width;

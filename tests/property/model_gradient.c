@@ -143,7 +143,7 @@ static void check_tensor(const struct grads *grads, const int32_t *ids,
             (float)((double)d->data[i] / chance + (double)grad[i] / size);
         want += (double)grad[i] * (double)d->data[i];
     }
-    double h = 0.02;
+    double h = 0.004;
     double near = loss_moved(model, ids, tensor, d->data, h, kernels) -
                   loss_moved(model, ids, tensor, d->data, -h, kernels);
     double far = loss_moved(model, ids, tensor, d->data, 2 * h, kernels) -
