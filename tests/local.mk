@@ -9,11 +9,10 @@ check_LIBRARIES += %D%/libsupport.a
 %C%_libsupport_a_SOURCES = \
     %D%/kernel_cases.c \
     %D%/lang_support.c \
+    %D%/made.c \
     %D%/oracle.c \
     %D%/support.c \
     %D%/toy.c
-    %D%/made.c \
-    %D%/support.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
