@@ -16,6 +16,7 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/conformance/model \
     %D%/conformance/tokenizer \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \

@@ -1,0 +1,216 @@
+/* model.c - logits, hidden states, losses and gradients of small models of each
+ * family against the implementations that they come from */
+#include "runtime/model/model.h"
+#include "base/file.h"
+#include "tests/oracle.h"
+#include "tests/support.h"
+#include "tests/tolerance.h"
+
+#include <string.h>
+
+struct world {
+    struct slim_arena *arena;
+    struct slim_diag diag;
+    struct slim_oracle *oracle;
+    struct slim_model *model;
+    const int32_t *ids;
+    size_t windows, length;
+    const struct slim_kernels *kernels;
+    size_t compared;
+};
+
+static void check(struct world *world, enum slim_status status)
+{
+    if (status == SLIM_OK)
+        return;
+    slim_diag_print(&world->diag, stderr, false);
+    fail();
+}
+
+static void world_open(struct world *world, const char *name)
+{
+    char *folder = slim_test_join("models/tiny", name);
+    char *path = slim_test_need_shared(folder);
+    char *oracle = slim_test_join(folder, "oracle.safetensors");
+    struct slim_model_info *info = NULL;
+    size_t count = 0;
+
+    *world = (struct world){ .arena = slim_arena_open() };
+    world->diag.arena = world->arena;
+    world->oracle = slim_test_oracle(oracle);
+    check(world, slim_model_open(&info, path,
+                                 slim_share_directory(world->arena, "families"),
+                                 (struct slim_span){ 0 }, &world->diag));
+    check(world, slim_model_load(&world->model, info, &world->diag));
+    world->ids = slim_test_oracle_find(world->oracle, "ids", &count);
+    assert_int_equal(count, 3 * 48);
+    world->windows = 3;
+    world->length = 48;
+    free(oracle);
+    free(folder);
+    free(path);
+}
+
+static void world_close(struct world *world)
+{
+    slim_model_free(world->model);
+    slim_test_oracle_free(world->oracle);
+    slim_arena_close(world->arena);
+}
+
+static void check_logits(struct world *world)
+{
+    size_t count = 0;
+    const float *want = slim_test_oracle_find(world->oracle, "logits", &count);
+    float *have = SLIM_NEW_ARRAY(world->arena, count, float);
+
+    assert_non_null(want);
+    check(world,
+          slim_model_logits(have, world->model, world->ids, world->windows,
+                            world->length, world->kernels, &world->diag));
+    double apart = slim_test_deviation_f32(have, want, count);
+    print_message("# %s: logits within %.1e of their deviation\n",
+                  world->kernels->name, apart);
+    assert_true(apart < SLIM_NEAR_ORACLE_LOGITS);
+}
+
+/* hidden.i is what layer i reads; the last one is after the final norm. */
+static void check_hidden(struct world *world)
+{
+    size_t layers = world->model->info->arch->layers, count = 0;
+    size_t tokens = world->windows * world->length;
+    const size_t starts[] = { 0, world->length, 2 * world->length, tokens };
+    struct slim_batch batch = { world->ids, world->windows, starts };
+    struct slim_layer *layer = slim_layer_new();
+    float *x = NULL;
+
+    for (long part = -1; part <= (long)layers; part++) {
+        char name[32];
+        check(world, slim_layer_load(layer, world->model, part, &world->diag));
+        if (!x)
+            x = SLIM_NEW_ARRAY(world->arena,
+                               tokens * slim_layer_width_out(layer), float);
+        check(world, slim_layer_forward(x, layer, x, &batch, NULL, NULL, NULL,
+                                        world->kernels, &world->diag));
+        if (part == (long)layers - 1)
+            continue;
+        (void)snprintf(name, sizeof(name), "hidden.%ld",
+                       part < 0               ? 0
+                       : part == (long)layers ? part
+                                              : part + 1);
+        const float *want = slim_test_oracle_find(world->oracle, name, &count);
+        assert_non_null(want);
+        assert_true(slim_test_error_f32(x, want, count) < SLIM_NEAR_F32_LAYER);
+    }
+    slim_layer_free(layer);
+}
+
+static enum slim_status compare_grads(void *context, long layer, size_t window,
+                                      struct slim_layer *weights,
+                                      float *const *grads,
+                                      struct slim_diag *diag)
+{
+    struct world *world = context;
+    const struct slim_arch *arch = world->model->info->arch;
+
+    (void)layer;
+    (void)window;
+    (void)weights;
+    (void)diag;
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        char name[160];
+        size_t count = 0;
+        if (!grads[i])
+            continue;
+        (void)snprintf(name, sizeof(name), "grad.%s", arch->tensors[i].name);
+        const float *want = slim_test_oracle_find(world->oracle, name, &count);
+        assert_non_null(want);
+        double apart = slim_test_error_f32(grads[i], want, count);
+        if (!(apart < SLIM_NEAR_ORACLE_GRADIENT))
+            fail_msg("gradient of %s is off by %g", arch->tensors[i].name,
+                     apart);
+        world->compared++;
+    }
+    return SLIM_OK;
+}
+
+static void check_gradients(struct world *world)
+{
+    const struct slim_checkpoint *tensors = world->oracle->checkpoint;
+    struct slim_gradient_visit visit = { .context = world,
+                                         .visit = compare_grads };
+    const float *want = NULL;
+    size_t count = 0, all = 0;
+    double loss = 0.0;
+
+    world->compared = 0;
+    check(world,
+          slim_model_gradients(&loss, world->model, world->ids, world->windows,
+                               world->length, &visit, world->kernels, NULL,
+                               NULL, &world->diag));
+    want = slim_test_oracle_find(world->oracle, "loss", &count);
+    assert_non_null(want);
+    assert_true(slim_test_near(loss, (double)*want, SLIM_NEAR_F32_SUM, 0.0));
+    for (size_t i = 0; i < tensors->tensor_count; i++)
+        all += strncmp(tensors->tensors[i].name, "grad.", 5) == 0;
+    assert_int_equal(world->compared, all);
+}
+
+static void check_model(const char *name)
+{
+    const struct slim_kernels *tables[] = { &slim_kernels_ref,
+                                            slim_kernels_blas() };
+    struct world world;
+
+    world_open(&world, name);
+    for (size_t k = 0; k < 2; k++) {
+        world.kernels = tables[k];
+        check_logits(&world);
+        check_hidden(&world);
+        check_gradients(&world);
+    }
+    world_close(&world);
+}
+
+static void test_heads_all_alike(void **state)
+{
+    (void)state;
+    check_model("llama-mha");
+}
+
+static void test_heads_grouped_and_tied(void **state)
+{
+    (void)state;
+    check_model("llama-gqa");
+}
+
+static void test_rotary_scaled(void **state)
+{
+    (void)state;
+    check_model("llama-rope-linear");
+}
+
+static void test_window(void **state)
+{
+    (void)state;
+    check_model("mistral");
+}
+
+static void test_biases(void **state)
+{
+    (void)state;
+    check_model("qwen2");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heads_all_alike),
+        cmocka_unit_test(test_heads_grouped_and_tied),
+        cmocka_unit_test(test_rotary_scaled),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_biases),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
