@@ -16,6 +16,7 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/conformance/data \
     %D%/conformance/model \
     %D%/conformance/tokenizer \
     %D%/property/kernel_eigen \
@@ -59,7 +60,9 @@ SLIM_GOLDEN_TESTS = %D%/golden.tap
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
 slim_fuzzers = \
     %D%/fuzz/json \
+    %D%/fuzz/jsonl \
     %D%/fuzz/recipe \
+    %D%/fuzz/tokenizer \
     %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.

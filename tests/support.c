@@ -60,6 +60,37 @@ char *slim_test_need_shared(const char *path)
     return full;
 }
 
+/* Whole or not at all, by one of several tests that ask at the same time. */
+static void make_smollm2(const char *folder, const char *gguf)
+{
+    char *tool = slim_test_need_shared("tools/gguf_to_hf.py");
+    struct slim_ran ran = slim_test_run(
+        "test -d '%s' || flock '%s.lock' sh -c 'test -d \"$1\" || { "
+        "for python in python3 /usr/bin/python3; do "
+        "$python -c \"import numpy\" && break; done; "
+        "$python \"$2\" \"$3\" \"$1.new\" && mv \"$1.new\" \"$1\"; }' "
+        "sh '%s' '%s' '%s'",
+        folder, folder, folder, tool, gguf);
+
+    if (ran.exit_code != 0)
+        fail_msg("could not make SmolLM2 (is python3-numpy there?): %s",
+                 ran.err);
+    slim_test_ran_free(&ran);
+    free(tool);
+}
+
+char *slim_test_need_smollm2(void)
+{
+    const char *given = getenv("SLIM_SMOLLM2");
+    char *gguf = slim_test_need_shared("models/smollm2-135m.q4_1.gguf");
+    char *folder = given && *given ? strdup(given)
+                                   : slim_test_join(SLIM_TEST_BUILD, "smollm2");
+
+    make_smollm2(folder, gguf);
+    free(gguf);
+    return folder;
+}
+
 char *slim_test_directory(void)
 {
     const char *root = getenv("TMPDIR");
