@@ -1,0 +1,79 @@
+/* run.c - slimc run: compile, then do it */
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "runtime/run.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Activations of one pass; weights of a layer and their gradients come on
+ * top. */
+#define RUN_MEMORY ((size_t)256 << 20)
+
+static enum slim_output output_mode(const struct slim_cli *cli)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        return SLIM_OUTPUT_JSON;
+    return isatty(STDOUT_FILENO) ? SLIM_OUTPUT_TTY : SLIM_OUTPUT_PLAIN;
+}
+
+static bool set_threads(struct slim_cli *cli)
+{
+    const char *text = slim_cli_value(cli, SLIM_OPTION_threads);
+    char *end;
+
+    if (!text)
+        return true;
+    long threads = strtol(text, &end, 10);
+    if (*text == 0 || *end != 0 || threads < 0 || threads > 1024)
+        return false;
+    slim_threads_set((size_t)threads);
+    return true;
+}
+
+static enum slim_status run_project(struct slim_project *project,
+                                    struct slim_cli *cli)
+{
+    FILE *quiet =
+        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
+    struct slim_run run = {
+        .arena = cli->arena,
+        .diag = &project->diag,
+        .program = project->program,
+        .kernels = slim_kernels_blas(),
+        .input = project->model,
+        .world = &project->world,
+        .progress = { .out = quiet ? quiet : stdout, .mode = output_mode(cli) },
+        .recipe_text = project->source.text,
+        .force = slim_cli_has(cli, SLIM_OPTION_force),
+        .memory = RUN_MEMORY,
+    };
+
+    slim_interrupt_install();
+    enum slim_status status = slim_run_program(&run);
+    slim_tokenizer_close(run.tokenizer);
+    if (quiet)
+        fclose(quiet);
+    return status;
+}
+
+int slim_command_run(struct slim_cli *cli)
+{
+    struct slim_project project = { 0 };
+    struct slim_model_info *model = NULL;
+
+    if (cli->operand_count != 2)
+        return slim_cli_usage(cli, "a run needs one recipe and its model");
+    if (!set_threads(cli))
+        return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
+    enum slim_status status =
+        slim_project_read(&project, cli, cli->operands[0]);
+    if (slim_cli_model(&model, cli, cli->operands[1], &project.diag) != SLIM_OK)
+        status = SLIM_FAILED;
+    if (slim_project_compile(&project, cli, model) != SLIM_OK ||
+        status != SLIM_OK)
+        return slim_cli_report(cli, &project.diag);
+    (void)run_project(&project, cli);
+    return slim_cli_report(cli, &project.diag);
+}
