@@ -60,10 +60,12 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/data/tokenizer_json.c \
     %D%/data/tokens.c \
     %D%/format/adapter.c \
+    %D%/format/companion.c \
     %D%/format/convert.c \
     %D%/format/export.c \
     %D%/format/remote.c \
     %D%/format/safetensors.c \
+    %D%/format/synth.c \
     %D%/model/block_add.c \
     %D%/model/block_attention.c \
     %D%/model/block_embedding.c \

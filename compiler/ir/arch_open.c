@@ -16,6 +16,7 @@ struct opening {
     const char *model_type; /* that of the family, also of our own models */
     struct slim_family *family;
     const char *prefix;
+    bool describe; /* config.json only: there are no weights to bind */
     struct slim_span at;
     struct slim_diag *diag;
 };
@@ -147,6 +148,8 @@ static enum slim_status open_model(struct opening *opening)
         return SLIM_FAILED;
     info->arch->model_type = opening->model_type;
     config->root = NULL;
+    if (opening->describe)
+        return SLIM_OK;
     return slim_arch_bind(info->arch, info->shape, opening->family,
                           opening->prefix, info->checkpoint, diag);
 }
@@ -160,26 +163,57 @@ static const char *name_of(const char *path, struct slim_arena *arena)
     return slim_path_base(slim_arena_strndup(arena, path, length));
 }
 
+/* What opening and describing share. */
+static struct slim_model_info *begin(struct opening *opening, const char *path)
+{
+    struct slim_arena *arena = opening->diag->arena;
+    struct slim_model_info *info = SLIM_NEW(arena, struct slim_model_info);
+
+    opening->info = info;
+    opening->source = SLIM_NEW(arena, struct slim_source);
+    if (opening->families == NULL)
+        opening->families = slim_share_directory(arena, "families");
+    info->path = slim_arena_strdup(arena, path);
+    info->name = name_of(path, arena);
+    return info;
+}
+
+static enum slim_status finish(struct slim_model_info **out,
+                               struct opening *opening)
+{
+    if (opening->families == NULL)
+        return slim_fail(opening->diag, "I207", opening->at,
+                         "the folder of families is missing");
+    enum slim_status status = open_model(opening);
+    json_decref(opening->root);
+    if (status == SLIM_OK)
+        *out = opening->info;
+    return status;
+}
+
 enum slim_status slim_model_open(struct slim_model_info **out, const char *path,
                                  const char *families, struct slim_span at,
                                  struct slim_diag *diag)
 {
     struct opening opening = { .families = families, .at = at, .diag = diag };
-    struct slim_model_info *info =
-        SLIM_NEW(diag->arena, struct slim_model_info);
-    opening.info = info;
-    opening.source = SLIM_NEW(diag->arena, struct slim_source);
-    if (families == NULL)
-        opening.families = slim_share_directory(diag->arena, "families");
-    info->path = slim_arena_strdup(diag->arena, path);
-    info->name = name_of(path, diag->arena);
-    if (opening.families == NULL)
-        return slim_fail(diag, "I207", at, "the folder of families is missing");
+    struct slim_model_info *info = begin(&opening, path);
+
     if (slim_checkpoint_open(&info->checkpoint, path, at, diag) != SLIM_OK)
         return SLIM_FAILED;
-    enum slim_status status = open_model(&opening);
-    json_decref(opening.root);
-    if (status == SLIM_OK)
-        *out = info;
-    return status;
+    return finish(out, &opening);
+}
+
+enum slim_status slim_model_describe(struct slim_model_info **out,
+                                     const char *directory,
+                                     const char *families, struct slim_span at,
+                                     struct slim_diag *diag)
+{
+    struct opening opening = {
+        .families = families, .describe = true, .at = at, .diag = diag
+    };
+    struct slim_model_info *info = begin(&opening, directory);
+
+    info->checkpoint = SLIM_NEW(diag->arena, struct slim_checkpoint);
+    info->checkpoint->directory = info->path;
+    return finish(out, &opening);
 }

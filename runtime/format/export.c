@@ -4,53 +4,15 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "runtime/format/companion.h"
 #include "runtime/format/safetensors.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Files that belong to the tokenizer or to generation: copied as they are. */
-static const char *const companions[] = {
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "generation_config.json",
-    NULL,
-};
-
 static const char *const remote_files[] = { "configuration_slimc.py",
                                             "modeling_slimc.py", NULL };
-
-enum slim_status slim_export_copy(struct slim_export *export, const char *from,
-                                  const char *name)
-{
-    struct slim_diag *diag = export->run->diag;
-    const char *source = slim_path_join(diag->arena, from, name);
-    struct slim_writer writer = { 0 };
-    struct slim_map map;
-
-    if (!slim_file_exists(source))
-        return SLIM_OK;
-    if (slim_map_open(&map, source, export->op->span, diag) != SLIM_OK)
-        return SLIM_FAILED;
-    enum slim_status status = slim_writer_open(
-        &writer, slim_path_join(diag->arena, export->directory, name),
-        export->op->span, diag);
-    if (status == SLIM_OK && map.length)
-        status = slim_writer_put(&writer, map.data, map.length,
-                                 export->op->span, diag);
-    slim_map_close(&map);
-    if (status == SLIM_OK)
-        return slim_writer_commit(&writer, export->op->span, diag);
-    slim_writer_abort(&writer);
-    return status;
-}
 
 json_t *slim_export_metadata(const struct slim_export *export)
 {
@@ -214,11 +176,18 @@ static enum slim_status write_config(struct slim_export *export)
     return status;
 }
 
-static enum slim_status copy_all(struct slim_export *export, const char *from,
-                                 const char *const *names)
+static enum slim_status copy_python(struct slim_export *export)
 {
-    for (; *names; names++)
-        if (slim_export_copy(export, from, *names) != SLIM_OK)
+    struct slim_run *run = export->run;
+    const char *python = slim_share_directory(run->arena, "python");
+
+    if (!python)
+        return slim_fail(run->diag, "I401", export->op->span,
+                         "the Python files for saved models are not "
+                         "installed");
+    for (const char *const *name = remote_files; *name; name++)
+        if (slim_companion_copy(export->directory, python, *name,
+                                export->op->span, run->diag) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;
 }
@@ -226,21 +195,14 @@ static enum slim_status copy_all(struct slim_export *export, const char *from,
 enum slim_status slim_export_model(struct slim_export *export)
 {
     struct slim_run *run = export->run;
-    const char *from = run->input->checkpoint->directory;
 
     export->stock = slim_shape_stock(&export->decoupled, export->model->shape);
     if (write_config(export) != SLIM_OK ||
-        copy_all(export, from, companions) != SLIM_OK)
+        slim_companions_copy(export->directory,
+                             run->input->checkpoint->directory,
+                             export->op->span, run->diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (!export->stock) {
-        const char *python = slim_share_directory(run->arena, "python");
-
-        if (!python)
-            return slim_fail(run->diag, "I401", export->op->span,
-                             "the Python files for saved models are not "
-                             "installed");
-        if (copy_all(export, python, remote_files) != SLIM_OK)
-            return SLIM_FAILED;
-    }
+    if (!export->stock && copy_python(export) != SLIM_OK)
+        return SLIM_FAILED;
     return write_weights(export);
 }

@@ -34,9 +34,4 @@ json_t *slim_export_metadata(const struct slim_export *export);
 /* What remote code needs to build the model: sizes by layer, by name. */
 json_t *slim_export_remote(const struct slim_shape *shape);
 
-/* Copies DIR/NAME of the input model if it is there. */
-SLIM_NODISCARD enum slim_status slim_export_copy(struct slim_export *export,
-                                                 const char *from,
-                                                 const char *name);
-
 #endif

@@ -1,0 +1,133 @@
+/* synth.c - a checkpoint of random weights for any config.json */
+#include "runtime/format/synth.h"
+
+#include "base/file.h"
+#include "base/random.h"
+#include "runtime/format/companion.h"
+#include "runtime/format/safetensors.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct synth {
+    const struct slim_shape *shape;
+    uint64_t seed;
+};
+
+static size_t count_of(const struct slim_out_tensor *output)
+{
+    size_t count = (size_t)output->dims[0];
+
+    return output->dims_count == 2 ? count * (size_t)output->dims[1] : count;
+}
+
+/* Normal numbers at places that no other tensor has. */
+static void fill_normal(float *out, size_t count, double deviation,
+                        const struct synth *synth, size_t tensor)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (float)(deviation *
+                         slim_random_normal(synth->seed, SLIM_STREAM_INIT,
+                                            ((uint64_t)tensor << 40) + i));
+}
+
+static enum slim_status fill(float *out, void *context,
+                             const struct slim_out_tensor *output,
+                             struct slim_diag *diag)
+{
+    const struct synth *synth = context;
+    const struct slim_tensor *tensor = output->tag;
+    const struct slim_arch *arch = synth->shape->arch;
+    double deviation = sqrt(0.4 / (double)synth->shape->sites[0]);
+    size_t count = count_of(output);
+
+    (void)diag;
+    if (tensor->dims_count == 1) {
+        float value =
+            tensor->node->kind == SLIM_BLOCK_NORM && !tensor->bias
+                ? 1.0f - (float)tensor->node->settings[SLIM_NORM_OFFSET]
+                : 0.0f;
+        for (size_t i = 0; i < count; i++)
+            out[i] = value;
+        return SLIM_OK;
+    }
+    if (tensor->layer != SLIM_NO_LAYER && tensor->sites[0] != SLIM_NO_SITE)
+        deviation /= sqrt(2.0 * (double)arch->layers);
+    fill_normal(out, count, deviation, synth, tensor->index);
+    return SLIM_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct slim_out_tensor *one = a, *two = b;
+
+    return strcmp(one->name, two->name);
+}
+
+static enum slim_status write_weights(const char *directory,
+                                      const struct synth *synth,
+                                      enum slim_dtype dtype,
+                                      struct slim_diag *diag)
+{
+    const struct slim_arch *arch = synth->shape->arch;
+    struct slim_out_tensors outputs = { .dtype = dtype,
+                                        .shard_bytes = 5000000000u,
+                                        .context = (void *)(uintptr_t)synth,
+                                        .fill = fill };
+    const struct slim_span nowhere = { NULL, 0, 0 };
+
+    outputs.items =
+        SLIM_NEW_ARRAY(diag->arena, arch->tensor_count, struct slim_out_tensor);
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        struct slim_out_tensor *output = &outputs.items[outputs.count];
+
+        if (!slim_tensor_stored(synth->shape, tensor))
+            continue;
+        *output = (struct slim_out_tensor){ .name = tensor->name,
+                                            .dims_count = tensor->dims_count,
+                                            .tag = tensor };
+        for (size_t d = 0; d < tensor->dims_count; d++)
+            output->dims[d] = slim_tensor_size(synth->shape, tensor, d);
+        outputs.count++;
+    }
+    qsort(outputs.items, outputs.count, sizeof(*outputs.items), by_name);
+    outputs.metadata =
+        json_pack("{s:s,s:s}", "format", "pt", "slimc.synth", PACKAGE_VERSION);
+    enum slim_status status =
+        slim_safetensors_write(directory, "model", &outputs, nowhere, diag);
+    json_decref(outputs.metadata);
+    return status;
+}
+
+enum slim_status slim_synth_write(const char *directory,
+                                  const struct slim_model_info *info,
+                                  uint64_t seed, enum slim_dtype dtype,
+                                  struct slim_diag *diag)
+{
+    const struct slim_span nowhere = { NULL, 0, 0 };
+    struct synth synth = { .shape = info->shape, .seed = seed };
+    const char *temporary =
+        slim_arena_printf(diag->arena, "%s.tmp-%ld", directory, (long)getpid());
+
+    if (slim_file_exists(directory))
+        return slim_fail(diag, "I420", nowhere, "\"%s\" exists already",
+                         directory);
+    enum slim_status status = slim_make_directory(temporary, nowhere, diag);
+    if (status == SLIM_OK)
+        status = slim_companions_copy(temporary, info->checkpoint->directory,
+                                      nowhere, diag);
+    if (status == SLIM_OK)
+        status = slim_companion_copy(temporary, info->checkpoint->directory,
+                                     "config.json", nowhere, diag);
+    if (status == SLIM_OK)
+        status = write_weights(temporary, &synth, dtype, diag);
+    if (status == SLIM_OK && rename(temporary, directory) != 0)
+        status = slim_fail(diag, "I413", nowhere,
+                           "could not give \"%s\" its name", directory);
+    if (status != SLIM_OK)
+        slim_remove_tree(temporary);
+    return status;
+}

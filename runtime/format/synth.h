@@ -1,0 +1,17 @@
+/* synth.h - a checkpoint of random weights for any config.json */
+#ifndef SLIM_SYNTH_H
+#define SLIM_SYNTH_H
+
+#include "compiler/ir/arch.h"
+
+/*
+ * Writes DIRECTORY (which must not exist) with config.json, the tokenizer files
+ * beside it, and weights: normal with deviation sqrt(2 / (5 width)), those that
+ * write to the residual stream divided by sqrt(2 layers); norms one, biases
+ * zero. The same seed gives the same bytes. F32, F16 or BF16.
+ */
+SLIM_NODISCARD enum slim_status slim_synth_write(
+    const char *directory, const struct slim_model_info *info, uint64_t seed,
+    enum slim_dtype dtype, struct slim_diag *diag);
+
+#endif
