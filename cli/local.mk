@@ -18,4 +18,6 @@ slimc_SOURCES = \
     %D%/project.c \
     %D%/report.c \
     %D%/rewrite.c \
-    %D%/show.c
+    %D%/run.c \
+    %D%/show.c \
+    %D%/synth.c
