@@ -32,7 +32,7 @@ static enum slim_status read_metadata(json_t **out, const char *path,
         return SLIM_FAILED;
     enum slim_status status = SLIM_FAILED;
     if (map.length < 8 || header_length(map.data) > map.length - 8)
-        (void)slim_fail(diag, "F001", at,
+        (void)slim_fail(diag, "F601", at,
                         "this is no safetensors file: its header does not fit");
     else
         status = slim_header_parse(&tensors, out, (const char *)map.data + 8,
@@ -121,7 +121,7 @@ int slim_command_show(struct slim_cli *cli)
     else if (!only_recipe && metadata && json_object_size(metadata) > 0)
         print_all(cli, metadata);
     else
-        (void)slim_fail(&cli->diag, "F002", nowhere,
+        (void)slim_fail(&cli->diag, "F602", nowhere,
                         "\"%s\" says nothing "
                         "about how it was made: it holds no %s",
                         path, only_recipe ? "recipe" : "metadata");

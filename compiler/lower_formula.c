@@ -153,7 +153,7 @@ static enum slim_status check_protocols(struct slim_lowering *l,
     if (!other)
         return SLIM_OK;
     struct slim_error *error =
-        slim_error(l->c->diag, "E140", root->span,
+        slim_error(l->c->diag, "E141", root->span,
                    "'%s' and '%s' are not measured by the same protocol",
                    formula->text, other->text);
     slim_error_note(l->c->diag, error, formula->measure->span, "one");

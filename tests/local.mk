@@ -50,6 +50,7 @@ slim_tests = \
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \
+    %D%/doc_errors.tap \
     %D%/golden.tap \
     %D%/layers.sh
 

@@ -70,7 +70,7 @@ static enum slim_status read_inputs(struct slim_op *op, struct slim_reader *r)
         if (slim_reader_op(&input->op, r, &type) != SLIM_OK)
             return SLIM_FAILED;
         if (!find_type(&input->type, type))
-            return slim_fail(r->diag, "F304", op->span,
+            return slim_fail(r->diag, "F504", op->span,
                              "'%s' is no type of input", type);
         op->input_count++;
     } while (r->word && *r->word == '%');
@@ -105,7 +105,7 @@ static enum slim_status join_fused(struct slim_reader *r)
             if (other->id == line->fused)
                 op->fused = other;
         if (!op->fused)
-            return slim_fail(r->diag, "F302", op->span,
+            return slim_fail(r->diag, "F502", op->span,
                              "there is no operation '%%%lu'", line->fused);
     }
     return SLIM_OK;
@@ -194,7 +194,7 @@ static enum slim_status compare(const struct line *line, struct slim_reader *r)
     slim_text_free(&text);
     if (same)
         return SLIM_OK;
-    return slim_fail(r->diag, "F305", line->rest, "%s",
+    return slim_fail(r->diag, "F505", line->rest, "%s",
                      r->program->model
                          ? "this is not what the operation comes "
                            "to on this model"
@@ -242,7 +242,7 @@ static enum slim_status read_model(struct slim_reader *r)
     struct slim_text want = { 0 };
 
     if (!model)
-        return slim_fail(r->diag, "F306", line,
+        return slim_fail(r->diag, "F506", line,
                          "this listing was made for a model: it has to be "
                          "named");
     slim_reader_next(r);
@@ -255,7 +255,7 @@ static enum slim_status read_model(struct slim_reader *r)
                 memcmp(want.data, r->source->text + r->at, want.length) == 0;
     slim_text_free(&want);
     return same ? SLIM_OK
-                : slim_fail(r->diag, "F307", line,
+                : slim_fail(r->diag, "F507", line,
                             "this listing was made for another model");
 }
 
@@ -288,10 +288,10 @@ static enum slim_status read_lines(struct slim_reader *r)
         r->end = stop ? (size_t)(stop - text->text) : text->length;
         slim_reader_next(r);
         if (!stop)
-            return slim_fail(r->diag, "F301", r->span,
+            return slim_fail(r->diag, "F501", r->span,
                              "the last line has no end: the listing is torn");
         if (memchr(text->text + at, '\0', r->end - at))
-            return slim_fail(r->diag, "F301", r->span,
+            return slim_fail(r->diag, "F501", r->span,
                              "this line holds a NUL byte");
         if (read_line(r, line) != SLIM_OK)
             return SLIM_FAILED;

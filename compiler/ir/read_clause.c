@@ -194,7 +194,7 @@ static enum slim_status read_metric(struct slim_formula *f,
         return SLIM_FAILED;
     if ((f->measure->stage->gives & SLIM_TYPE_METRIC) != 0)
         return SLIM_OK;
-    return slim_fail(r->diag, "F303", r->span,
+    return slim_fail(r->diag, "F503", r->span,
                      "operation %%%u measures nothing", f->measure->id);
 }
 

@@ -53,9 +53,9 @@ bool slim_reader_take(struct slim_reader *r, const char *word)
 enum slim_status slim_reader_fail(struct slim_reader *r, const char *expected)
 {
     if (!r->word)
-        return slim_fail(r->diag, "F301", r->span,
+        return slim_fail(r->diag, "F501", r->span,
                          "the line ends where %s should stand", expected);
-    return slim_fail(r->diag, "F301", r->span, "expected %s, found '%s'",
+    return slim_fail(r->diag, "F501", r->span, "expected %s, found '%s'",
                      expected, r->word);
 }
 
@@ -76,7 +76,7 @@ enum slim_status slim_reader_op(const struct slim_op **out,
         if (op->id == id)
             *out = op;
     if (!*out)
-        return slim_fail(r->diag, "F302", r->span,
+        return slim_fail(r->diag, "F502", r->span,
                          "there is no operation '%s' before this line",
                          r->word);
     slim_reader_next(r);

@@ -13,7 +13,7 @@ struct check {
 static void broken(struct check *check, const struct slim_op *op,
                    const char *rule)
 {
-    check->status = slim_fail(check->diag, "F310", op->span,
+    check->status = slim_fail(check->diag, "F510", op->span,
                               "operation %%%u (%s) breaks a rule: %s", op->id,
                               op->stage->name, rule);
 }

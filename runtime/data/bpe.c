@@ -197,7 +197,7 @@ static enum slim_status merge_word(struct slim_ids *out,
                                    size_t length, struct slim_diag *diag)
 {
     if (length >= INT32_MAX)
-        return slim_fail(diag, "O002", (struct slim_span){ 0 },
+        return slim_fail(diag, "O003", (struct slim_span){ 0 },
                          "a word of the text has %zu bytes, and 2 GiB is the "
                          "most that can be tokenized in one",
                          length);

@@ -314,7 +314,7 @@ enum slim_status slim_set_format(enum slim_format *out,
         if (!suffixes[i].refused)
             return SLIM_OK;
         struct slim_error *error = slim_error(
-            diag, "F214", at,
+            diag, "F414", at,
             "slimc reads text and JSON, and \"%s\" is neither", path);
 
         slim_error_hint(diag, error, "%s", suffixes[i].refused);

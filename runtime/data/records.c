@@ -43,7 +43,7 @@ static const char *fields_of(const json_t *record, struct slim_arena *arena)
 static enum slim_status lacks(const struct rule *rule, const json_t *record,
                               const char *field)
 {
-    return slim_fail(rule->diag, "F212", rule->file,
+    return slim_fail(rule->diag, "F412", rule->file,
                      "%s %zu has no text under \"%s\"; its fields are %s",
                      rule->unit, rule->number, field,
                      fields_of(record, rule->diag->arena));
@@ -148,7 +148,7 @@ static enum slim_status guess(struct rule *rule, const json_t *record)
         rule->frame = set->frame;
         return SLIM_OK;
     }
-    return slim_fail(rule->diag, "F212", rule->file,
+    return slim_fail(rule->diag, "F412", rule->file,
                      "%s %zu has neither a text under \"text\" nor the fields "
                      "of a known data set; its fields are %s",
                      rule->unit, rule->number,
@@ -160,7 +160,7 @@ static enum slim_status guess(struct rule *rule, const json_t *record)
 static enum slim_status add_record(struct rule *rule, const json_t *record)
 {
     if (!json_is_object(record))
-        return slim_fail(rule->diag, "F212", rule->file,
+        return slim_fail(rule->diag, "F412", rule->file,
                          "%s %zu is not a JSON object", rule->unit,
                          rule->number);
     if (!rule->known && guess(rule, record))
@@ -201,7 +201,7 @@ static enum slim_status read_list(struct rule *rule, const char *bytes,
     enum slim_status status = SLIM_OK;
 
     if (!list)
-        return slim_fail(rule->diag, "F211", rule->file,
+        return slim_fail(rule->diag, "F411", rule->file,
                          "line %d, column %d is not JSON: %s", error.line,
                          error.column, reason(&error, rule->diag->arena));
     rule->unit = "record";
@@ -228,7 +228,7 @@ static enum slim_status read_line(struct rule *rule, const char *line,
     json_t *record = json_loadb(line, length, FLAGS, &error);
 
     if (!record)
-        return slim_fail(rule->diag, "F211", rule->file,
+        return slim_fail(rule->diag, "F411", rule->file,
                          "line %zu is not a JSON object: %s", rule->number,
                          reason(&error, rule->diag->arena));
     enum slim_status status = add_record(rule, record);

@@ -83,12 +83,12 @@ static enum slim_status read_text(struct slim_rows *out,
     size_t valid = slim_text_utf8_valid(text, file->length);
 
     if (valid != file->length)
-        return slim_fail(diag, "F213", at,
+        return slim_fail(diag, "F413", at,
                          "data file \"%s\" is not UTF-8 at byte %zu",
                          place->path, valid);
     if (place->set->frame) {
         struct slim_error *error =
-            slim_error(diag, "F212", at,
+            slim_error(diag, "F412", at,
                        "data set \"%s\" is made of records, and \"%s\" is "
                        "plain text",
                        place->set->name, place->path);

@@ -31,10 +31,10 @@ static enum slim_status need(const struct slim_yaml **out,
 {
     *out = slim_yaml_get(map, key);
     if (!*out)
-        return slim_fail(diag, "F210", map->span,
+        return slim_fail(diag, "F410", map->span,
                          "the data set's description lacks \"%s\"", key);
     if ((*out)->kind != kind)
-        return slim_fail(diag, "F210", (*out)->span,
+        return slim_fail(diag, "F410", (*out)->span,
                          "\"%s\" of a data set is a %s", key,
                          kind == SLIM_YAML_MAP    ? "map"
                          : kind == SLIM_YAML_LIST ? "list"
@@ -71,7 +71,7 @@ static enum slim_status word_of(size_t *out, const struct slim_yaml *map,
         if (strcmp(words[*out], text) == 0)
             return SLIM_OK;
     struct slim_error *error =
-        slim_error(diag, "F210", slim_yaml_get(map, key)->span,
+        slim_error(diag, "F410", slim_yaml_get(map, key)->span,
                    "a data set's \"%s\" cannot be \"%s\"", key, text);
     const char *near = slim_text_nearest(text, words);
 
@@ -93,7 +93,7 @@ static enum slim_status read_files(struct slim_set_split *split,
         if (slim_yaml_text(&split->files[i], list->items[i], diag))
             return SLIM_FAILED;
     return list->count > 0 ? SLIM_OK
-                           : slim_fail(diag, "F210", list->span,
+                           : slim_fail(diag, "F410", list->span,
                                        "a split of a data set names no file");
 }
 
@@ -107,18 +107,18 @@ static enum slim_status read_share(struct slim_set_split *split,
     if (text_of(&split->of, map, "of", share != NULL, diag))
         return SLIM_FAILED;
     if (!share)
-        return split->of ? slim_fail(diag, "F210", map->span,
+        return split->of ? slim_fail(diag, "F410", map->span,
                                      "a split that is a part of another one "
                                      "needs \"share\"")
                          : SLIM_OK;
     if (share->kind != SLIM_YAML_LIST || share->count != 2)
-        return slim_fail(diag, "F210", share->span,
+        return slim_fail(diag, "F410", share->span,
                          "a split's \"share\" is a list of two percentages");
     if (slim_yaml_size(&split->from, share->items[0], diag) ||
         slim_yaml_size(&split->to, share->items[1], diag))
         return SLIM_FAILED;
     if (split->from >= split->to || split->to > 100)
-        return slim_fail(diag, "F210", share->span,
+        return slim_fail(diag, "F410", share->span,
                          "a split's \"share\" rises within 0 to 100");
     return SLIM_OK;
 }
@@ -141,7 +141,7 @@ static enum slim_status read_splits(struct slim_set *set,
 
         split->name = splits->keys[i]->text;
         if (item->kind != SLIM_YAML_MAP)
-            return slim_fail(diag, "F210", item->span,
+            return slim_fail(diag, "F410", item->span,
                              "a split of a data set is a map");
         if (slim_yaml_only(item, known, diag) ||
             read_files(split, item, diag) || read_share(split, item, diag))
@@ -188,20 +188,20 @@ static enum slim_status check_names(const struct slim_set *set,
                                     struct slim_diag *diag)
 {
     if (!has_split(set, set->initial))
-        return slim_fail(diag, "F210", slim_yaml_get(map, "default")->span,
+        return slim_fail(diag, "F410", slim_yaml_get(map, "default")->span,
                          "the default split \"%s\" is not among the splits",
                          set->initial);
     for (size_t i = 0; i < set->split_count; i++) {
         const char *of = set->splits[i].of;
 
         if (of && (!has_split(set, of) || strcmp(of, set->initial) != 0))
-            return slim_fail(diag, "F210", slim_yaml_get(map, "splits")->span,
+            return slim_fail(diag, "F410", slim_yaml_get(map, "splits")->span,
                              "split \"%s\" is a part of \"%s\", which is not "
                              "the default split",
                              set->splits[i].name, of);
     }
     if (!set->field == !set->frame)
-        return slim_fail(diag, "F210", map->span,
+        return slim_fail(diag, "F410", map->span,
                          "a data set has either \"field\" or \"template\"");
     return SLIM_OK;
 }
@@ -220,7 +220,7 @@ static enum slim_status read_set(struct slim_set *set,
     size_t format = 0, rule = 0;
 
     if (map->kind != SLIM_YAML_MAP)
-        return slim_fail(diag, "F210", map->span,
+        return slim_fail(diag, "F410", map->span,
                          "a data set's description is a map");
     if (slim_yaml_only(map, known, diag) ||
         text_of(&set->title, map, "title", true, diag) ||

@@ -71,7 +71,7 @@ SLIM_NODISCARD enum slim_status slim_set_find(struct slim_set_place *out,
                                               struct slim_span at,
                                               struct slim_diag *diag);
 
-/* What is read as records: by the file's name and first byte. F214 refuses
+/* What is read as records: by the file's name and first byte. F414 refuses
  * compressed and columnar files. */
 SLIM_NODISCARD enum slim_status slim_set_format(enum slim_format *out,
                                                 const struct slim_set *set,

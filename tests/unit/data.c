@@ -395,7 +395,7 @@ static void bad_bytes_have_a_place(void **state)
     struct bench *bench = *state;
 
     put(bench, "a.txt", "abc\xffxyz");
-    refuse_early(bench, FILE_SAMPLE("a.txt", .len = 2), "F213", "byte 3");
+    refuse_early(bench, FILE_SAMPLE("a.txt", .len = 2), "F413", "byte 3");
 }
 
 static void bad_records_have_a_number(void **state)
@@ -405,22 +405,22 @@ static void bad_records_have_a_number(void **state)
     struct slim_sample alpaca = { .set = "alpaca", .len = 2 };
 
     put(bench, "c4-train.jsonl", "{\"text\":\"a\"}\n{\"text\":\n");
-    refuse_early(bench, c4, "F211", "line 2");
+    refuse_early(bench, c4, "F411", "line 2");
     put(bench, "c4-train.jsonl", "{\"text\":\"a\"}\n{\"body\":\"a\"}\n");
-    refuse_early(bench, c4, "F212", "line 2 has no text under \"text\"");
+    refuse_early(bench, c4, "F412", "line 2 has no text under \"text\"");
     put(bench, "c4-train.jsonl", "{\"text\":\"a\"}\n17\n");
-    refuse_early(bench, c4, "F211", "line 2");
+    refuse_early(bench, c4, "F411", "line 2");
     put(bench, "alpaca.json",
         "[{\"instruction\":\"a\",\"output\":\"b\"},{\"instruction\":\"a\","
         "\"answer\":\"b\"}]");
-    refuse_early(bench, alpaca, "F212",
+    refuse_early(bench, alpaca, "F412",
                  "record 2 has no text under \"output\"; its fields are "
                  "\"instruction\", \"answer\"");
     put(bench, "odd.jsonl", "{\"question\":\"a\"}\n");
-    refuse_early(bench, FILE_SAMPLE("odd.jsonl", .len = 2), "F212",
+    refuse_early(bench, FILE_SAMPLE("odd.jsonl", .len = 2), "F412",
                  "\"question\"");
     put(bench, "a.parquet", "PAR1");
-    refuse_early(bench, FILE_SAMPLE("a.parquet", .len = 2), "F214",
+    refuse_early(bench, FILE_SAMPLE("a.parquet", .len = 2), "F414",
                  "JSON lines");
 }
 
