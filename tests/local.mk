@@ -11,21 +11,23 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/lang_support.c \
     %D%/made.c \
     %D%/oracle.c \
+    %D%/session.c \
     %D%/support.c \
     %D%/toy.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
     %D%/conformance/data \
+    %D%/conformance/llm_pruner \
     %D%/conformance/model \
     %D%/conformance/tokenizer \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
-    %D%/property/prune \
     %D%/property/model_gradient \
     %D%/property/model_identity \
+    %D%/property/prune \
     %D%/unit/base_arena \
     %D%/unit/base_diag \
     %D%/unit/base_file \

@@ -49,6 +49,8 @@ static enum slim_status check_amount(const struct slim_op *op,
     const struct slim_quantity *amount = &op->amount;
     bool percent = amount->kind == SLIM_QUANTITY_PERCENT;
 
+    if (amount->kind == SLIM_QUANTITY_NONE || !amount->unit)
+        return SLIM_OK; /* reported already */
     if (percent && (!(leaving(amount) > 0) || !(leaving(amount) < 1)))
         return slim_fail(diag, "A121", amount->span,
                          "\"prune\" takes more than 0%% and less than 100%%");

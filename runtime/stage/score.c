@@ -115,23 +115,44 @@ bool slim_score_as_reference(const struct slim_op *op)
     return op->stage == &slim_stage_score && args->gqa == SLIM_GQA_REFERENCE;
 }
 
+/* Elements of the largest part that is in memory at once: the tables, or a
+ * layer with its gradients and their squares. */
+static uint64_t largest_part(const struct slim_shape *shape)
+{
+    const struct slim_arch *arch = shape->arch;
+    uint64_t table = 0, layers = 0;
+
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        uint64_t count = (uint64_t)slim_tensor_size(shape, tensor, 0) *
+                         slim_tensor_size(shape, tensor, 1);
+        if (!slim_tensor_stored(shape, tensor))
+            continue;
+        if (tensor->layer != SLIM_NO_LAYER)
+            layers += count;
+        else if (count > table)
+            table = count;
+    }
+    layers = 3 * layers / arch->layers;
+    return layers > table ? layers : table;
+}
+
 /* Every layer's input is kept; one layer is computed forward twice and
  * backward once: about four forward passes. */
 static struct slim_cost cost(const struct slim_op *op)
 {
     const struct slim_sample *sample = slim_op_sample(op);
-    const struct slim_arch *arch = op->before->arch;
-    uint64_t weights = slim_shape_params(op->before);
-    struct slim_cost cost = { .flops = (double)weights };
+    const struct slim_shape *shape = op->before;
+    struct slim_cost cost = { .flops = (double)slim_shape_params(shape) };
 
-    cost.memory = 3 * sizeof(float) * (weights / (arch->layers + 1));
+    cost.memory = sizeof(float) * largest_part(shape);
     if (sample && sample->n > 0 && sample->len > 0) {
         uint64_t windows = (uint64_t)sample->n;
         uint64_t length = (uint64_t)sample->len;
         cost.flops +=
-            8.0 * (double)windows * (double)slim_shape_macs(op->before, length);
-        cost.memory += windows * length * sizeof(float) * op->before->sites[0] *
-                       (arch->layers + 16);
+            8.0 * (double)windows * (double)slim_shape_macs(shape, length);
+        cost.memory += windows * length * sizeof(float) * shape->sites[0] *
+                       (shape->arch->layers + 24);
     }
     return cost;
 }
