@@ -79,6 +79,7 @@ struct slim_session *slim_test_session(const char *text, const char *model,
     struct slim_session *session = calloc(1, sizeof *session);
 
     assert_non_null(session);
+    slim_threads_set(1); /* the models are tiny, threads would only wait */
     session->arena = slim_arena_open();
     session->diag.arena = session->arena;
     session->source =
