@@ -16,6 +16,6 @@ python3 "$here/tools/make_tokenizer.py" "$work/text/train.txt" "$work/start"
 cd "$work"
 rm -rf random model
 "$slimc" synth start random --seed 7
-"$slimc" run "$here/tools/make_model.slim" random --data text
+"$slimc" run "$here/tools/make_model.slim" random --data text --threads 1
 mkdir -p model/text
 cp text/sample.txt text/test.txt text/instructions.json model/text/

@@ -11,6 +11,8 @@
 
 /* A metric is a fact of the shape (compiler/ir/fact.c) or, with data, a row of
  * `methods` that run_measure knows how to find. */
+#define MEASURE_MEMORY ((uint64_t)256 << 20) /* streams of a group of windows */
+
 struct measure_args {
     long n, len, seed;
     int pick;
@@ -69,6 +71,23 @@ static const struct slim_method methods[] = {
     { .name = "memory", .summary = "bytes of the stored weights" },
     { .name = NULL },
 };
+
+static enum slim_status resolve_measure(struct slim_op *op,
+                                        struct slim_diag *diag)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+
+    (void)diag;
+    op->after = op->before;
+    if (!sample)
+        return SLIM_OK;
+    /* two operations for each multiply-accumulate of every token */
+    op->cost.flops =
+        2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
+        (double)sample->n;
+    op->cost.memory = MEASURE_MEMORY;
+    return SLIM_OK;
+}
 
 static void tick(void *context, double done, double total)
 {
@@ -171,5 +190,6 @@ const struct slim_stage slim_stage_measure = {
     .each = true,
     .params = params,
     .args_size = sizeof(struct measure_args),
+    .resolve = resolve_measure,
     .run = run_measure,
 };

@@ -8,7 +8,7 @@
 
 struct recover_args {
     struct slim_training how;
-    long r, n, len;
+    long r, n, len; /* n, len, pick: kept by the sample */
     double alpha;
     int targets, pick;
 };
@@ -201,7 +201,9 @@ static enum slim_status resolve_recover(struct slim_op *op,
         is_lora(op) ? slim_lora_size(shape, (enum slim_targets)args->targets,
                                      (size_t)args->r)
                     : all;
-    double tokens = (double)args->how.batch * (double)args->len;
+    const struct slim_sample *sample = slim_op_sample(op);
+    double length = sample ? (double)sample->len : 256.0;
+    double tokens = (double)args->how.batch * length;
     double steps = args->how.steps ? (double)args->how.steps : 1.0;
     double pass = tokens < SLIM_PASS_TOKENS ? tokens : SLIM_PASS_TOKENS;
 
