@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { QUERIES = 128, KEYS = 256 };
+enum { QUERIES = 64, KEYS = 256 };
 
 struct slim_token_block *slim_token_blocks(
     const struct slim_attention_shape *shape, size_t size, size_t *count)

@@ -11,7 +11,7 @@
 
 /* FEW: below so many pairs of sequence and key/value head, there are tiles for
  * blocks of keys and for blocks of queries, at 7 products instead of 5. */
-enum { BLOCK = 128, FEW = 8, TOKENS = 32 };
+enum { BLOCK = 64, FEW = 8, TOKENS = 32 };
 
 struct backward {
     float *dq, *dk, *dv;
