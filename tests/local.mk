@@ -13,6 +13,7 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/oracle.c \
     %D%/session.c \
     %D%/support.c \
+    %D%/tiny.c \
     %D%/toy.c
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
@@ -37,7 +38,11 @@ slim_tests = \
     %D%/unit/base_random \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
+    %D%/unit/checkpoint \
     %D%/unit/data \
+    %D%/unit/family \
+    %D%/unit/family_model \
+    %D%/unit/groups \
     %D%/unit/kernel_blas \
     %D%/unit/kernel_corename \
     %D%/unit/lang_doc \
@@ -47,6 +52,7 @@ slim_tests = \
     %D%/unit/lang_refuse \
     %D%/unit/prune_count \
     %D%/unit/score_terms \
+    %D%/unit/shape \
     %D%/unit/support \
     %D%/unit/tokenizer
 
@@ -73,7 +79,7 @@ slim_benches = \
     %D%/bench/kernels
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run
+EXTRA_DIST += %D%/tap-run %D%/families
 
 EXTRA_PROGRAMS = $(slim_benches)
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump

@@ -1,0 +1,301 @@
+/* family.c - family files: what is wrong in one, and where */
+#include "compiler/ir/family.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "tests/tiny.h"
+
+#include <string.h>
+
+static struct slim_diag diag;
+static char *folder;
+
+static int set_up(void **state)
+{
+    (void)state;
+    diag = (struct slim_diag){ .arena = slim_arena_open() };
+    folder = slim_test_directory();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    slim_arena_close(diag.arena);
+    slim_test_directory_remove(folder);
+    return 0;
+}
+
+static void clear_diag(void)
+{
+    diag.errors = diag.warnings = 0;
+    diag.first = diag.last = NULL;
+}
+
+/* The text with one part of it replaced; the part has to be there. */
+static char *replaced(const char *text, const char *part, const char *by)
+{
+    const char *at = strstr(text, part);
+    if (at == NULL)
+        fail_msg("nothing to replace: %s", part);
+    char *out = malloc(strlen(text) + strlen(by) + 1);
+    (void)sprintf(out, "%.*s%s%s", (int)(at - text), text, by,
+                  at + strlen(part));
+    return out;
+}
+
+/* ---- family files ---- */
+
+static char *read_family(const char *name)
+{
+    char *path = slim_test_source(name);
+    size_t count = 0;
+    char *text = slim_test_read(path, &count);
+    free(path);
+    return text;
+}
+
+/* Changes the shipped file in one place: the error has this code and line. */
+static void refuses(const char *part, const char *by, const char *code)
+{
+    char *text = read_family("compiler/families/llama.yaml");
+    char *changed = replaced(text, part, by);
+    char *path = slim_test_join(folder, "f.yaml");
+    slim_test_puts(path, changed);
+    clear_diag();
+    if (slim_family_check(path, &diag) == SLIM_OK)
+        fail_msg("accepted: %s", by);
+    if (!slim_test_has_error(&diag, code)) {
+        slim_diag_print(&diag, stderr, false);
+        fail_msg("no error %s for: %s", code, by);
+    }
+    /* each has a place in the file */
+    for (struct slim_error *e = diag.first; e != NULL; e = e->next) {
+        assert_non_null(e->span.source);
+        assert_true(e->span.end <= strlen(changed));
+    }
+    free(path);
+    free(changed);
+    free(text);
+}
+
+static void shipped_families_are_whole(void **state)
+{
+    (void)state;
+    static const char *const folders[] = { "compiler/families",
+                                           "tests/families" };
+    for (size_t f = 0; f < SLIM_COUNT(folders); f++) {
+        char *path = slim_test_source(folders[f]);
+        char **files = slim_list_directory(diag.arena, path, ".yaml");
+        assert_non_null(files[0]);
+        for (size_t i = 0; files[i] != NULL; i++) {
+            const char *file = slim_path_join(diag.arena, path, files[i]);
+            enum slim_status status = slim_family_check(file, &diag);
+            slim_diag_print(&diag, stderr, false);
+            assert_int_equal(status, SLIM_OK);
+        }
+        free(path);
+    }
+}
+
+static void sections_are_checked(void **state)
+{
+    (void)state;
+    refuses("axes:", "axis:", "F301");
+    refuses("  layers: num_hidden_layers\n", "", "F301");
+    refuses("type: flag", "type: flags", "F303");
+    refuses("default: heads }", "default: hedas }", "F321");
+    refuses("default: heads }", "default: hidden }", "F321");
+    refuses("default: width // heads }", "default: width // }", "F320");
+    refuses("default: width // heads }", "default: (width // heads }", "F320");
+    refuses("  width: hidden_size", "  if: hidden_size", "F304");
+    refuses("stream: { size: width, per: site, unit: channel }",
+            "stream: { size: width, per: place, unit: channel }", "F305");
+    refuses("mlp: { size: hidden, per: layer, unit: mlp column }",
+            "mlp: { size: hidden, per: site, unit: mlp column }", "F305");
+    refuses("dim: { size: head_dim, fixed: true }",
+            "eps: { size: head_dim, fixed: true }", "F305");
+    refuses("heads % kv_heads == 0", "heads % kv_heads == ", "F320");
+    refuses("- { type: llama, class: LlamaForCausalLM,\n        when: "
+            "stream % (kv * rep) == 0 }",
+            "- { type: llama }", "F301");
+    refuses("{layer}{node}_shortcut_Q", "{layer}{block}_shortcut_Q", "F334");
+}
+
+static void dims_are_checked(void **state)
+{
+    (void)state;
+    refuses("q: { name: \"{layer}self_attn.q_proj.weight\", dims: [kv.rep.dim,",
+            "q: { name: \"{layer}self_attn.q_proj.weight\", dims: [kv.rap.dim,",
+            "F310");
+    refuses("q: { name: \"{layer}self_attn.q_proj.weight\", dims: [kv.rep.dim,",
+            "q: { name: \"{layer}self_attn.q_proj.weight\", dims: [kv.(rep,",
+            "F311");
+    refuses("dims: [kv.rep.dim, stream] }", "dims: [kv.kv.dim, stream] }",
+            "F312");
+    refuses("dims: [kv.rep.dim, stream] }", "dims: [kv.rep.dim, stream.dim] }",
+            "F312");
+    refuses("dims: [kv.rep.dim, stream] }", "dims: [kv.rep.dim] }", "F331");
+    refuses("dims: [kv.rep.dim, stream] }", "dims: [kv.dim, stream] }", "F331");
+    refuses("dims: [kv.dim, stream] }", "dims: [mlp, stream] }", "F331");
+    refuses("dims: [mlp, stream] }", "dims: [stream, mlp] }", "F331");
+    refuses("dims: [stream, kv.rep.dim] }", "dims: [stream, mlp] }", "F331");
+    refuses("dims: [stream, kv.rep.dim] }", "dims: [stream, rep.dim.kv] }",
+            "F331");
+    refuses("dims: [vocab, stream] }", "dims: [mlp, stream] }", "F331");
+    refuses("dims: [vocab, stream] }", "dims: [vocab, stream, stream] }",
+            "F313");
+    refuses("dims: [kv.rep.dim],", "dims: [kv.dim],", "F331");
+}
+
+static void tensors_are_checked(void **state)
+{
+    (void)state;
+    refuses("        up: {", "        upp: {", "F005");
+    refuses("        o: { name: \"{layer}self_attn.o_proj.weight\", dims: "
+            "[stream, kv.rep.dim] }\n",
+            "", "F330");
+    refuses(
+        "        gate: { name: \"{layer}mlp.gate_proj.weight\", dims: [mlp, "
+        "stream] }\n",
+        "", "F330");
+    refuses("{layer}mlp.up_proj.weight", "{layer}mlp.gate_proj.weight", "F332");
+    refuses("{layer}mlp.up_proj.weight", "{root}mlp.up_proj.weight", "F332");
+    refuses("{layer}mlp.up_proj.weight", "{layer}mlp.{j}.weight", "F334");
+    refuses("{root}embed_tokens.weight", "{layer}embed_tokens.weight", "F334");
+    refuses("to: embedding.weight", "to: embeddings.weight", "F333");
+    refuses("to: embedding.weight", "to: final_norm.weight", "F331");
+    refuses(",\n                  to: embedding.weight }", " }", "F314");
+}
+
+static void blocks_make_a_program(void **state)
+{
+    (void)state;
+    refuses("kind: mlp", "kind: mpl", "F318");
+    refuses("{ kind: rms, eps: eps }", "{ kind: rsm, eps: eps }", "F315");
+    refuses("{ kind: rms, eps: eps }", "{ kind: rms }", "F316");
+    refuses("in: [x, a], out: x", "in: [x, b], out: x", "F340");
+    refuses("in: [x, a], out: x", "in: [x, a, a], out: x", "F317");
+    refuses("in: [x, a], out: x", "in: [a, x], out: x", "F342");
+    refuses("in: [x, a], out: x", "in: [x, a], out: y", "F343");
+    refuses("in: [x, m], out: x", "in: [x, a], out: x", "F341");
+    refuses("    - kind: mlp\n      in: h", "    - kind: mlp\n      in: a",
+            "F341");
+    refuses("      in: h\n      out: m\n", "      in: h\n      out: x\n",
+            "F342");
+    refuses("    - kind: embedding\n      out: x\n",
+            "    - kind: embedding\n      out: e\n", "F343");
+    refuses("    - { kind: add, name: mlp, in: [x, m], out: x }\n", "", "F343");
+}
+
+static void errors_are_all_reported(void **state)
+{
+    (void)state;
+    char *text = read_family("compiler/families/llama.yaml");
+    char *one = replaced(text, "[kv.rep.dim, stream]", "[kv.rap.dim, stream]");
+    char *two = replaced(one, "[mlp, stream]", "[mlpp, stream]");
+    char *three = replaced(two, "act: act }", "act: 1 + }");
+    char *path = slim_test_join(folder, "f.yaml");
+    slim_test_puts(path, three);
+    assert_int_equal(slim_family_check(path, &diag), SLIM_FAILED);
+    assert_int_equal(diag.errors, 3);
+    char *shown = slim_test_diag(&diag);
+    assert_non_null(strstr(shown, "\"rap\" is not one of this family's axes"));
+    assert_non_null(strstr(shown, "^~~"));
+    assert_non_null(strstr(shown, "fix:"));
+    free(shown);
+    free(path);
+    free(three);
+    free(two);
+    free(one);
+    free(text);
+}
+
+/* ---- expressions ---- */
+
+static double number_of(const char *text)
+{
+    struct slim_source *source = SLIM_NEW(diag.arena, struct slim_source);
+    struct slim_names names = { 0 };
+    struct slim_value values[3] = {
+        { .kind = SLIM_VALUE_NUMBER, .number = 12 },
+        { .kind = SLIM_VALUE_TEXT, .text = "silu" },
+        { .kind = SLIM_VALUE_FLAG, .number = 1 },
+    };
+    struct slim_scope scope = { .values = values };
+    const struct slim_expr *expr = NULL;
+    struct slim_value value = { 0 };
+    *source = (struct slim_source){ "f.yaml", text, strlen(text) };
+    struct slim_yaml node = { .text = text,
+                              .span = { source, 0, strlen(text) } };
+    slim_names_add(&names, "n", diag.arena);
+    slim_names_add(&names, "t", diag.arena);
+    slim_names_add(&names, "f", diag.arena);
+    if (slim_expr_parse(&expr, &node, &names, &diag) != SLIM_OK ||
+        slim_expr_eval(&value, expr, &scope, &diag) != SLIM_OK)
+        return -1;
+    return value.number;
+}
+
+static void expressions_have_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } cases[] = {
+        { "1 + 2 * 3", 7 },
+        { "(1 + 2) * 3", 9 },
+        { "10 - 2 - 3", 5 },
+        { "n / 8", 1.5 },
+        { "n // 8", 1 },
+        { "n % 8", 4 },
+        { "-n + 20", 8 },
+        { "- -3", 3 },
+        { "floor(2.7) + sqrt(16)", 6 },
+        { "1e-5 * 2", 2e-5 },
+        { "1 if f else 2", 1 },
+        { "1 if not f else 2 if n == 12 else 3", 2 },
+        { "t == \"silu\"", 1 },
+        { "t != 'silu' or n > 11", 1 },
+        { "f and n >= 13", 0 },
+        { "not n == 12", 0 },
+        { "true and not false", 1 },
+    };
+    for (size_t c = 0; c < SLIM_COUNT(cases); c++) {
+        double have = number_of(cases[c].text);
+        if (have != cases[c].value)
+            fail_msg("%s gives %g", cases[c].text, have);
+    }
+    assert_int_equal(diag.errors, 0);
+}
+
+static void bad_expressions_are_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",         "1 +",   "(1",     "1)",          "n n",
+        "m",        "1 / 0", "n + t",  "t == n",      "1 if n else 2",
+        "n[0]",     "\"a",   "1 if f", "sqrt(0 - 1)", "not n",
+        "n and f",  "1 2",   "n == ",  "? n",         "-t",
+        "floor(t)",
+    };
+    for (size_t c = 0; c < SLIM_COUNT(cases); c++) {
+        clear_diag();
+        if (number_of(cases[c]) != -1)
+            fail_msg("accepted: %s", cases[c]);
+        assert_int_equal(diag.errors, 1);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(shipped_families_are_whole), TEST(sections_are_checked),
+        TEST(dims_are_checked),           TEST(tensors_are_checked),
+        TEST(blocks_make_a_program),      TEST(errors_are_all_reported),
+        TEST(expressions_have_values),    TEST(bad_expressions_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
