@@ -196,10 +196,10 @@ static enum slim_status lower_arg(struct slim_lowering *l,
         return not_here(l, arg, param);
     if (twice(l, arg) != SLIM_OK)
         return SLIM_FAILED;
-    if (param->sample) /* lower_data.c takes it */
-        return SLIM_OK;
+    /* those of a sample are for lower_data.c */
     for (size_t i = 0; i < l->count; i++)
         if (slim_param_applies(param, l->drafts[i]->op.method) &&
+            slim_param_kept(l->stage, param, l->drafts[i]->op.method) &&
             slim_value_store(l->drafts[i]->op.args, param, arg->value,
                              l->c->diag) != SLIM_OK)
             return SLIM_FAILED;

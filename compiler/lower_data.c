@@ -310,7 +310,8 @@ static enum slim_status refuse_data(struct slim_lowering *l)
     for (const struct slim_arg *arg = l->stmt->args; arg; arg = arg->next) {
         const struct slim_param *own =
             slim_param_find(l->stage, arg->name->text);
-        if (own && own->sample)
+        if (own && slim_param_applies(own, l->drafts[0]->op.method) &&
+            !slim_param_kept(l->stage, own, l->drafts[0]->op.method))
             return slim_fail(l->c->diag, "A010", arg->span,
                              "'%s' reads no data: '%s' cannot matter", title,
                              own->name);

@@ -69,7 +69,7 @@ static void put_args(struct slim_text *out, const struct slim_op *op)
         struct slim_text value = { 0 };
         /* a sample keeps its own arguments */
         if (!slim_param_applies(p, op->method) ||
-            (p->sample && !op->stage->hidden))
+            !slim_param_kept(op->stage, p, op->method))
             continue;
         if (slim_param_print(&value, p, op->args))
             slim_text_printf(out, " %s=%s", p->name, value.data);

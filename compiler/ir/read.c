@@ -37,7 +37,7 @@ static enum slim_status read_args(struct slim_op *op, struct slim_reader *r)
         *equal = '\0';
         const struct slim_param *p = slim_param_find(op->stage, name);
         if (!p || !slim_param_applies(p, op->method) ||
-            (p->sample && !op->stage->hidden))
+            !slim_param_kept(op->stage, p, op->method))
             return slim_reader_fail(r, "an argument of this stage");
         if (!slim_param_parse(op->args, p, equal + 1, r->diag->arena))
             return slim_reader_fail(r, "a value that the argument takes");

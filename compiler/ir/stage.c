@@ -80,6 +80,17 @@ unsigned slim_op_needs(const struct slim_op *op)
     return op->stage->needs | (method ? method->needs : 0);
 }
 
+bool slim_param_kept(const struct slim_stage *stage,
+                     const struct slim_param *param, const char *method)
+{
+    const struct slim_method *found = slim_method_find(stage, method);
+
+    if (!param->sample || stage->hidden)
+        return true;
+    return found && !found->data && param->methods &&
+           slim_param_applies(param, method);
+}
+
 const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type)
 {

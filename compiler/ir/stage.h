@@ -124,6 +124,10 @@ bool slim_param_print(struct slim_text *out, const struct slim_param *param,
 bool slim_param_parse(void *args, const struct slim_param *param,
                       const char *text, struct slim_arena *arena);
 bool slim_param_applies(const struct slim_param *param, const char *method);
+/* Whether the stage keeps the argument itself: it is no argument of a sample,
+ * or the method is named for it and reads no data (score random seed=). */
+bool slim_param_kept(const struct slim_stage *stage,
+                     const struct slim_param *param, const char *method);
 /* Whether the field lies in min..max, or is one of the choices. A field that
  * is 0 because it was not given does. */
 bool slim_param_in_range(const struct slim_param *param, const void *args);

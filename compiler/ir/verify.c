@@ -75,7 +75,7 @@ static void check_args(struct check *check, const struct slim_op *op)
 {
     for (const struct slim_param *p = op->stage->params; p && p->name; p++) {
         if (!slim_param_applies(p, op->method) ||
-            (p->sample && !op->stage->hidden))
+            !slim_param_kept(op->stage, p, op->method))
             continue;
         if (!slim_param_in_range(p, op->args))
             broken(check, op, "arguments are in range");

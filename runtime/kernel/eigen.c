@@ -11,10 +11,7 @@
 #include <string.h>
 
 /* LAPACK counts in int, and n * n must stay below its limit. */
-enum { MOST = 46000, TRANSPOSE_BLOCK = 32, GEMM_TILE = 256 };
-
-/* Columns of a strip of eigenvectors; reflectors that LAPACK takes at once. */
-enum { STRIP = 128, PANEL = 64 };
+enum { MOST = 46340, TRANSPOSE_BLOCK = 32, GEMM_TILE = 256 };
 
 static bool solvable(const double *a, size_t n)
 {
@@ -71,98 +68,44 @@ static void fix_sign(double *row, size_t n)
         row[j] = -row[j];
 }
 
-/*
- * The steps of dsyevd (LAPACK Users' Guide, 2.4.4), apart so that the last of
- * them can be shared out: a = Q T Q^T, the eigenvectors Z of the tridiagonal
- * T, and Q Z in strips of columns.
- */
-struct eigen {
-    double *a;    /* the reflectors that make up Q */
-    double *tau;  /* (n) their factors */
-    double *z;    /* (n, n) column-major */
-    double *work; /* (room(n)) */
-    size_t n;
-    bool failed[MOST / STRIP + 1]; /* by strip */
-};
-
-/* What dsytrd and dstedc want, computed: a query would answer through a
- * floating-point number. */
-static size_t room(size_t n)
+/* dsyevd with the workspace that its manual asks for: a query would answer
+ * through a floating-point number. */
+static bool divide_and_conquer(double *a, double *values, size_t n)
 {
-    return 1 + 4 * n + n * n + n * PANEL;
-}
+    size_t count = 1 + 6 * n + 2 * n * n, int_count = 3 + 5 * n;
+    bool fits = count <= INT32_MAX;
 
-static void strip_tile(void *context, size_t tile, size_t worker)
-{
-    struct eigen *e = context;
-    size_t first = tile * STRIP, count = STRIP * PANEL + PANEL * (PANEL + 1);
-    lapack_int n = (lapack_int)e->n;
-    lapack_int columns = (lapack_int)slim_tile_length(e->n, STRIP, tile);
+    if (!fits)
+        return false;
     double *work = SLIM_SCRATCH(count, double);
-
-    (void)worker;
-    e->failed[tile] =
-        LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', n, columns, e->a,
-                            n, e->tau, e->z + first * e->n, n, work,
-                            (lapack_int)count) != 0;
-    free(work);
-}
-
-/* True if all went well; then e->z has the vectors. */
-static bool solve(struct eigen *e, double *values)
-{
-    size_t n = e->n, strips = slim_tiles(n, STRIP), int_count = 3 + 5 * n;
-    lapack_int order = (lapack_int)n, count = (lapack_int)room(n);
-    double *beside = SLIM_SCRATCH(n, double); /* T's second diagonal */
     lapack_int *int_work = SLIM_SCRATCH(int_count, lapack_int);
-    bool good =
-        LAPACKE_dsytrd_work(LAPACK_COL_MAJOR, 'L', order, e->a, order, values,
-                            beside, e->tau, e->work, count) == 0;
+    lapack_int info = LAPACKE_dsyevd_work(
+        LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)n, a, (lapack_int)n, values,
+        work, (lapack_int)count, int_work, (lapack_int)int_count);
 
-    good = good && LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', order, values,
-                                       beside, e->z, order, e->work, count,
-                                       int_work, (lapack_int)int_count) == 0;
-    if (good)
-        slim_parallel(strips, 2.0 * (double)n * (double)n * (double)n,
-                      strip_tile, e);
-    for (size_t i = 0; i < strips; i++)
-        good = good && !e->failed[i];
+    free(work);
     free(int_work);
-    free(beside);
-    return good;
+    return info == 0;
 }
 
 /*
  * LAPACK is column-major, so it leaves the vectors, smallest value first, as
  * the rows of what is row-major here. |Q^T Q - I| and |A Q - Q diag| / |A| are
- * below 1e-12. About 6 n^3 operations, 4 n^3 of them on one thread: LAPACK's
- * own threads would change the order of its sums.
+ * below 1e-12. 10 n^3 operations or so on one thread: LAPACK's own threads
+ * would change the order of its sums.
  */
 bool slim_eigh(double *a, double *values, size_t n)
 {
-    struct eigen e = { .a = a, .n = n };
-
     if (n == 0)
         return true;
     slim_blas_alone();
-    if (!solvable(a, n))
+    if (!solvable(a, n) || !divide_and_conquer(a, values, n))
         return false;
-    e.tau = SLIM_SCRATCH(n, double);
-    e.z = SLIM_SCRATCH(n * n, double);
-    e.work = SLIM_SCRATCH(room(n), double);
-    bool good = solve(&e, values);
-
-    if (good) {
-        memcpy(a, e.z, n * n * sizeof *a);
-        reverse(a, values, n);
-        for (size_t i = 0; i < n; i++)
-            fix_sign(a + i * n, n);
-        transpose(a, n);
-    }
-    free(e.tau);
-    free(e.z);
-    free(e.work);
-    return good;
+    reverse(a, values, n);
+    for (size_t i = 0; i < n; i++)
+        fix_sign(a + i * n, n);
+    transpose(a, n);
+    return true;
 }
 
 /* Where normal numbers go. */

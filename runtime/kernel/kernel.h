@@ -137,9 +137,7 @@ bool slim_random_orthogonal(double *q, size_t n, uint64_t seed);
 void slim_gemm_f64(double *c, const double *a, const double *b, size_t m,
                    size_t k, size_t n, bool transpose_a, bool transpose_b);
 
-/* Threads that kernels use; 0: as many as there are cores. Kernels set OpenMP's
- * own default to 1, which keeps BLAS on the thread that calls it, so a parallel
- * region elsewhere says num_threads((int)slim_threads()). */
+/* Threads that kernels use; 0: as many as there are cores. */
 void slim_threads_set(size_t threads);
 size_t slim_threads(void);
 

@@ -53,14 +53,14 @@ static enum slim_status check_amount(const struct slim_op *op,
         return SLIM_OK; /* reported already */
     if (percent && (!(leaving(amount) > 0) || !(leaving(amount) < 1)))
         return slim_fail(diag, "A121", amount->span,
-                         "\"prune\" takes more than 0%% and less than 100%%");
+                         "'prune' takes more than 0%% and less than 100%%");
     if (!percent && strcmp(amount->unit, "groups") == 0)
         return slim_fail(diag, "A122", amount->span,
                          "groups are pruned in percent: a number of units "
                          "differs from layer to layer");
     if (!percent && !(amount->value >= 1))
         return slim_fail(diag, "A121", amount->span,
-                         "\"prune\" takes a number above 0");
+                         "'prune' takes a number above 0");
     return SLIM_OK;
 }
 
@@ -82,7 +82,7 @@ static enum slim_status check(const struct slim_op *op, struct slim_diag *diag)
          roles[SLIM_ROLE_HEAD]) &&
         !(roles[SLIM_ROLE_ATTN] || roles[SLIM_ROLE_MLP]))
         return slim_fail(diag, "A124", where->span,
-                         "\"prune\" removes heads (attn) and columns (mlp), or "
+                         "'prune' removes heads (attn) and columns (mlp), or "
                          "channels (in width): no other unit exists");
     if (args->global && args->round > 1)
         return slim_fail(diag, "A125", op->span,

@@ -152,8 +152,10 @@ static enum slim_status count_target(struct slim_prune_plan *plan, size_t *keep,
     for (size_t g = 0; g < plan->groups->count; g++) {
         const struct slim_group *group = &plan->groups->items[g];
         keep[g] = group->units;
-        if (plan->chosen[g] && group->axis != axis && ratio < 1)
-            keep[g] -= (size_t)((double)group->units * ratio);
+        if (!plan->chosen[g] || group->axis == axis)
+            continue;
+        keep[g] =
+            ratio < 1 ? keep[g] - (size_t)((double)group->units * ratio) : 1;
     }
     if (axis == plan->before->arch->axis_count)
         return SLIM_OK;
@@ -169,9 +171,10 @@ static enum slim_status count_target(struct slim_prune_plan *plan, size_t *keep,
     left = fill(plan, keep, axis, kept, chosen, diag->arena);
     if (!(kept > 0))
         return slim_fail(diag, "M121", op->amount.span,
-                         "%s parameters cannot be reached here: with one unit "
-                         "of everything in scope %s are left",
+                         "%s of %s parameters cannot be reached in this scope: "
+                         "with one unit of everything in it %s are left",
                          slim_text_grouped(diag->arena, (uint64_t)plan->target),
+                         slim_text_grouped(diag->arena, (uint64_t)dense),
                          slim_text_grouped(diag->arena, (uint64_t)left));
     return SLIM_OK;
 }
@@ -220,21 +223,31 @@ static bool nothing_leaves(const struct slim_prune_plan *plan)
     return true;
 }
 
+/* The group in scope whose units are the smallest. */
+static const struct slim_group *finest(const struct slim_prune_plan *plan)
+{
+    const struct slim_group *best = NULL;
+
+    for (size_t g = 0; g < plan->groups->count; g++) {
+        const struct slim_group *group = &plan->groups->items[g];
+        if (plan->chosen[g] &&
+            (!best || group->params_per_unit < best->params_per_unit))
+            best = group;
+    }
+    return best;
+}
+
 static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
                                        const struct slim_op *op,
                                        struct slim_diag *diag)
 {
-    struct slim_error *error;
-    size_t g = 0;
-
-    while (!plan->chosen[g])
-        g++;
-    error =
+    const struct slim_group *group = finest(plan);
+    struct slim_error *error =
         slim_error(diag, "M120", op->amount.span,
                    "nothing would leave: the amount is less than one %s of %zu",
-                   plan->before->arch->axes[plan->groups->items[g].axis].unit,
-                   plan->groups->items[g].units);
-    if (!single(&plan->groups->items[g]))
+                   plan->before->arch->axes[group->axis].unit, group->units);
+
+    if (!single(group))
         slim_error_hint(diag, error,
                         "Heads leave in whole key/value groups; where they "
                         "are few, prune in mlp.");

@@ -111,7 +111,7 @@ static enum slim_status check_scores(const struct slim_prune_plan *plan,
             scores->groups->items[g].units != group->units ||
             !scores->values[g])
             return slim_fail(diag, "R121", op->span,
-                             "the scores do not describe \"%s\" of this model",
+                             "the scores do not describe '%s' of this model",
                              group->members[0].tensor->name);
     }
     return SLIM_OK;

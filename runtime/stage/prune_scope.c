@@ -155,9 +155,12 @@ const char *slim_prune_text(const struct slim_prune_plan *plan,
         slim_text_puts(&text, ", head untied as the reference does");
     if (plan->aim == SLIM_PRUNE_PARAMS && plan->target != (double)reached)
         slim_text_printf(
-            &text, ", target %s reached %s",
-            slim_text_grouped(arena, (uint64_t)(plan->target + 0.5)),
-            slim_text_grouped(arena, reached));
+            &text, ", target %s",
+            slim_text_grouped(arena, (uint64_t)(plan->target + 0.5)));
+    if (plan->aim == SLIM_PRUNE_PARAMS && plan->target != (double)reached &&
+        !plan->global)
+        slim_text_printf(&text, " reached %s",
+                         slim_text_grouped(arena, reached));
     result = slim_arena_strdup(arena, text.data);
     slim_text_free(&text);
     return result;

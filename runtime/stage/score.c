@@ -182,7 +182,7 @@ static enum slim_status finite_scores(const struct slim_scores *scores,
         for (size_t u = 0; scores->values[g] && u < group->units; u++)
             if (!isfinite(scores->values[g][u]))
                 return slim_fail(diag, "R120", op->span,
-                                 "the score of unit %zu of \"%s\" is not a "
+                                 "the score of unit %zu of '%s' is not a "
                                  "finite number: the gradients overflow",
                                  u, group->members[0].tensor->name);
     }
@@ -202,7 +202,7 @@ static enum slim_status score(struct slim_scoring *scoring,
         if (strcmp(importances[i].name, op->method) == 0)
             return importances[i].run(scoring);
     return slim_fail(scoring->run->diag, "N120", op->span,
-                     "no importance is called \"%s\"", op->method);
+                     "no importance is called '%s'", op->method);
 }
 
 static enum slim_status run(struct slim_run *run, const struct slim_op *op)

@@ -181,7 +181,7 @@ enum slim_status slim_importance_taylor(struct slim_scoring *scoring)
 
     if (!tokens || !tokens->uniform)
         return slim_fail(scoring->run->diag, "D120", scoring->op->span,
-                         "\"score taylor\" needs windows of one length");
+                         "'score taylor' needs windows of one length");
     scoring->sign = order == SLIM_ORDER_VECTOR;
     taylor.windows = tokens->sequences;
     taylor.collected = calloc(tensors, sizeof *taylor.collected);

@@ -92,29 +92,6 @@ static void eigenvectors_are_what_they_should(void **state)
     }
 }
 
-static void same_bits_on_any_threads(void **state)
-{
-    (void)state;
-    enum { N = 300 };
-    double *c = covariance(N), *one = room(N * N), *more = room(N * N);
-    double values[N], again[N];
-
-    memcpy(one, c, N * N * sizeof *c);
-    slim_threads_set(1);
-    assert_true(slim_eigh(one, values, N));
-    for (size_t threads = 2; threads <= 3; threads++) {
-        memcpy(more, c, N * N * sizeof *c);
-        slim_threads_set(threads);
-        assert_true(slim_eigh(more, again, N));
-        assert_memory_equal(more, one, N * N * sizeof *one);
-        assert_memory_equal(again, values, sizeof values);
-    }
-    slim_threads_set(0);
-    free(c);
-    free(one);
-    free(more);
-}
-
 /* The covariance of `count` points of the plane, by the kernel that PCA uses. */
 static void plane(double *c, const float *points, size_t count)
 {
@@ -209,7 +186,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eigenvectors_are_what_they_should),
-        cmocka_unit_test(same_bits_on_any_threads),
         cmocka_unit_test(two_by_two),
         cmocka_unit_test(refuses_what_is_not_finite),
         cmocka_unit_test(random_bases_are_orthogonal),
