@@ -164,9 +164,11 @@ static enum slim_status write_config(struct slim_export *export)
     json_object_del(config, "transformers_version");
     json_object_set_new(config, "torch_dtype",
                         json_string(torch_name(export->dtype)));
-    enum slim_status status =
-        slim_shape_config(config, shape, export->decoupled, run->diag);
-    if (status == SLIM_OK && !export->stock)
+    /* Remote code keeps the dense sizes: the shape is in "slimc". */
+    enum slim_status status = SLIM_OK;
+    if (export->stock)
+        status = slim_shape_config(config, shape, export->decoupled, run->diag);
+    else
         set_remote(config, shape);
     if (status == SLIM_OK)
         status = slim_json_write(

@@ -31,6 +31,9 @@ static void set_attention(json_t *layer, const struct slim_shape *shape,
     const struct slim_tensor *k = node->slots[SLIM_ATTENTION_K];
     const double *settings = node->settings;
     size_t dim = head_dim(shape, q);
+    size_t rotary = settings[SLIM_ATTENTION_ROTARY_DIM] > 0.0
+                        ? (size_t)settings[SLIM_ATTENTION_ROTARY_DIM]
+                        : dim;
     json_t *attention = json_pack(
         "{s:I,s:I,s:I,s:b,s:b,s:I,s:f,s:s,s:f,s:I,s:s,s:f,s:f,s:f,s:f}",
         "heads", (json_int_t)(rows(shape, q) / dim), "kv_heads",
@@ -40,9 +43,8 @@ static void set_attention(json_t *layer, const struct slim_shape *shape,
         (json_int_t)settings[SLIM_ATTENTION_WINDOW], "scale",
         settings[SLIM_ATTENTION_SCALE], "position",
         positions[(int)settings[SLIM_ATTENTION_POSITION]], "theta",
-        settings[SLIM_ATTENTION_THETA], "rotary_dim",
-        (json_int_t)settings[SLIM_ATTENTION_ROTARY_DIM], "scaling",
-        scalings[(int)settings[SLIM_ATTENTION_SCALING]], "factor",
+        settings[SLIM_ATTENTION_THETA], "rotary_dim", (json_int_t)rotary,
+        "scaling", scalings[(int)settings[SLIM_ATTENTION_SCALING]], "factor",
         settings[SLIM_ATTENTION_FACTOR], "low_freq",
         settings[SLIM_ATTENTION_LOW_FREQ], "high_freq",
         settings[SLIM_ATTENTION_HIGH_FREQ], "original",

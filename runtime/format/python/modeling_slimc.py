@@ -306,3 +306,9 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(
             loss=loss, logits=logits, past_key_values=out.past_key_values,
             hidden_states=out.hidden_states)
+
+
+# save_pretrained then copies these files beside the weights.
+SlimcConfig.register_for_auto_class()
+SlimcModel.register_for_auto_class("AutoModel")
+SlimcForCausalLM.register_for_auto_class("AutoModelForCausalLM")

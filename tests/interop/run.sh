@@ -1,0 +1,66 @@
+#!/bin/sh
+# Saves models in every form that slimc has and checks them in transformers.
+#
+#     tests/interop/run.sh BUILD_DIR      (make interop calls it)
+#
+# Virtual environments are made under BUILD_DIR/interop and kept. Which
+# versions: INTEROP_VERSIONS, by default the oldest that is supported and the
+# newest 5.x.
+set -eu
+build=$(cd "$1" && pwd)
+source=$(cd "$(dirname "$0")/../.." && pwd)
+work=$build/interop
+versions=${INTEROP_VERSIONS:-"transformers==4.48.3 transformers>=5"}
+shared=${SLIM_SHARED:-$source/../shared}
+export OMP_NUM_THREADS=1
+
+mkdir -p "$work"
+
+# The form each recipe ends in is what it is here for.
+save() { # NAME MODEL RECIPE
+    printf 'slim 1\n%s\nsave hf "%s/%s"\n' "$3" "$work" "$1" \
+        > "$work/$1.slim"
+    "$build/slimc" run -q --force --data "$source/model/text" \
+        "$work/$1.slim" "$2"
+    saved="$saved $work/$1"
+}
+
+saved=
+model=$source/model
+cal='data cal = "sample.txt" n=8 len=64 pick=first'
+save layers "$model" "$cal
+score taylor on cal
+prune 25% of groups in attn mlp layers 1..6"
+save heads "$model" "$cal
+score l2
+prune 34% of groups in attn"
+save blocks "$model" "$cal
+rotate pca per=block on cal
+slice 25% of width"
+save basis "$model" "$cal
+rotate pca on cal
+slice 25% of width"
+save both "$model" "$cal
+score l1
+prune 20% of params
+rotate pca per=block on cal
+slice 25% of width"
+for family in llama-gqa llama-rope-linear mistral qwen2; do
+    tiny=$shared/models/tiny/$family
+    [ -d "$tiny" ] || continue
+    save "$family" "$tiny" "score l2
+prune 25% of groups in mlp layers 1"
+    save "$family-heads" "$tiny" "score l1
+prune 50% of groups in attn"
+done
+
+for version in $versions; do
+    venv=$work/$(echo "$version" | tr -dc 'a-z0-9')
+    if [ ! -x "$venv/bin/python" ]; then
+        python3 -m venv "$venv"
+        "$venv/bin/pip" -q install numpy torch safetensors peft "$version"
+    fi
+    # shellcheck disable=SC2086 # a list of paths
+    "$venv/bin/python" "$source/tests/interop/check.py" \
+        "$build/tests/interop/logits" $saved
+done
