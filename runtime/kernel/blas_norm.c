@@ -84,6 +84,7 @@ static void norm_grad_rows(const struct norm *n, size_t first, size_t last)
         float pull =
             (float)(cube * weighted_dot(dy, gain, x, width) / n->divisor);
 
+        /* NOLINTNEXTLINE(bugprone-branch-clone): += and = differ */
         if (n->add) {
 #pragma omp simd
             for (size_t j = 0; j < width; j++)

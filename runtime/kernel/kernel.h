@@ -18,13 +18,13 @@
  */
 struct slim_attention_shape {
     size_t sequences;
-    const size_t *starts;     /* [sequences + 1]: tokens of sequence s are
+    const size_t *starts;   /* [sequences + 1]: tokens of sequence s are
                                  starts[s] .. starts[s + 1] - 1 */
-    size_t heads, kv_heads;   /* heads = kv_heads * rep */
-    size_t dim;               /* of a head */
-    size_t window;            /* 0: unlimited; else key > query - window */
+    size_t heads, kv_heads; /* heads = kv_heads * rep */
+    size_t dim;             /* of a head */
+    size_t window;          /* 0: unlimited; else key > query - window */
     float scale;
-    const float *slopes;      /* [heads] ALiBi, or NULL */
+    const float *slopes; /* [heads] ALiBi, or NULL */
 };
 
 struct slim_kernels {
