@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 /*
- * f32 products summed over 256 rows at a time would be twice as fast, but err
- * by 1e-7 of the largest eigenvalue: the small ones of a model's covariance,
- * 1e-6 of it and less, would be noise.
+ * In f64, though f32 products of 256 rows added up in f64 would take half the
+ * time: of a covariance of 4096 rows those put an eigenvalue that is 1e-6 of
+ * the largest off by 2e-3 of itself, and one of 1e-8 by 0.16.
  */
 enum { TILE = 256, CHUNK = 512 };
 
