@@ -1,4 +1,6 @@
 # recipes: every one is run by the tests
 
 recipesdir = $(pkgdatadir)/recipes
-dist_recipes_DATA =
+dist_recipes_DATA = \
+    %D%/card.slim \
+    %D%/first.slim

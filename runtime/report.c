@@ -99,6 +99,17 @@ static const char *middle(struct slim_run *run, const struct slim_op *op)
                              *resolved && *detail ? ", " : "", detail);
 }
 
+/* The columns come first, so that only the last one has any length: a long
+ * statement is cut, the recipe has all of it. */
+static const char *clipped(struct slim_run *run, const char *text)
+{
+    size_t columns = 34;
+
+    if (strlen(text) <= columns)
+        return text;
+    return slim_arena_printf(run->arena, "%.*s..", (int)columns - 2, text);
+}
+
 void slim_report_stage(struct slim_run *run, const struct slim_op *op,
                        double seconds)
 {
@@ -115,8 +126,9 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
                                                                 : op->before)));
         return;
     }
-    fprintf(out, " + %-36s %-40s %7s  %s\n", op->text, middle(run, op),
-            slim_text_seconds(run->arena, seconds), change(run, op));
+    fprintf(out, " + %-34s %7s %9s  %s\n", clipped(run, op->text),
+            slim_text_seconds(run->arena, seconds), change(run, op),
+            middle(run, op));
     struct slim_text *lines = run->results[op->id].report;
     if (lines && lines->data)
         fputs(lines->data, out);

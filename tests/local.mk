@@ -81,7 +81,7 @@ slim_benches = \
 # Data that tests read, by folder or file.
 EXTRA_DIST += %D%/tap-run %D%/families
 
-EXTRA_PROGRAMS = $(slim_benches)
+EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
 dist_check_SCRIPTS = $(slim_scripts)
 

@@ -72,3 +72,9 @@ clean-local:
 
 .PHONY: check-asan fuzz fuzzers bench coverage lint lint-layers \
     lint-cppcheck lint-tidy format format-check golden-update
+
+# Saved models in transformers, in virtual environments under the build tree.
+interop: slimc$(EXEEXT) tests/interop/logits$(EXEEXT)
+	$(SHELL) $(srcdir)/tests/interop/run.sh .
+
+.PHONY: interop
