@@ -62,7 +62,10 @@ int slim_command_run(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
     struct slim_model_info *model = NULL;
+    const char *core = slim_blas_fix(cli->argv);
 
+    if (slim_cli_has(cli, SLIM_OPTION_verbose))
+        fprintf(stderr, "slimc: OpenBLAS uses its kernels for %s\n", core);
     if (cli->operand_count != 2)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
     if (!set_threads(cli))

@@ -3,6 +3,7 @@
 #include "runtime/kernel/kernel.h"
 
 #include <cblas.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -12,6 +13,7 @@
  * against doing so twice. */
 static const char *const WAS = "SLIMC_BLAS_WAS";
 static const char *const CORETYPE = "OPENBLAS_CORETYPE";
+static const char *const WAIT = "OMP_WAIT_POLICY";
 
 /* The names that OpenBLAS 0.3 gives its x86 cores, and what each of them makes
  * use of. Zen has the AVX2 kernels but is as fast as the CPUs it is named
@@ -81,15 +83,21 @@ const char *slim_corename_better(const char *core, enum slim_vector offered)
     return NULL;
 }
 
-/* The environment must say so before the library is loaded, hence execv. It
- * returns only if there is no such file (no /proc) or no memory: then the slow
- * kernels compute the same. */
-static void start_again(const char *core, const char *better, char **argv)
+/* Threads that wait in a loop for the next tile take the other processes' time
+ * on a busy machine: up to ten times slower than asleep. */
+static bool wait_asleep(void)
 {
-    if (setenv(WAS, core, 1) == 0 && setenv(CORETYPE, better, 1) == 0)
-        (void)execv("/proc/self/exe", argv);
-    (void)unsetenv(CORETYPE);
-    (void)unsetenv(WAS);
+    if (getenv(WAIT) || getenv("GOMP_SPINCOUNT"))
+        return false;
+    return setenv(WAIT, "passive", 1) == 0;
+}
+
+/* The core that OpenBLAS is to take instead; false if it chose well. */
+static bool ask_core(const char *core, const char *better)
+{
+    if (!better || getenv(WAS) || getenv(CORETYPE))
+        return false;
+    return setenv(WAS, core, 1) == 0 && setenv(CORETYPE, better, 1) == 0;
 }
 
 const char *slim_blas_fix(char **argv)
@@ -99,8 +107,16 @@ const char *slim_blas_fix(char **argv)
     const char *was = getenv(WAS);
     const char *better = slim_corename_better(core, slim_vector_offered());
 
-    if (better && !was && !getenv(CORETYPE))
-        start_again(core, better, argv);
+    bool core_changes = ask_core(core, better);
+    if (wait_asleep() || core_changes) {
+        /* Libraries read the environment while they are loaded. Returns only
+         * if there is no such file (no /proc): then all is as it was. */
+        (void)execv("/proc/self/exe", argv);
+        if (core_changes) {
+            (void)unsetenv(CORETYPE);
+            (void)unsetenv(WAS);
+        }
+    }
     if (was)
         (void)snprintf(found, sizeof found, "%s, was %s", core, was);
     else
