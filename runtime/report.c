@@ -23,10 +23,13 @@ struct slim_metric *slim_metric_add(struct slim_run *run,
 {
     struct slim_metric *metric = SLIM_NEW(run->arena, struct slim_metric);
     struct slim_metric **tail = &run->metrics;
+    /* that of a sample goes with its tokens */
+    const char *kept =
+        protocol ? slim_arena_strdup(run->arena, protocol) : NULL;
 
     *metric = (struct slim_metric){ .name = name,
                                     .label = op->label ? op->label : name,
-                                    .protocol = protocol,
+                                    .protocol = kept,
                                     .value = value,
                                     .base = (double)NAN,
                                     .op = op };
@@ -76,11 +79,12 @@ void slim_report_start(struct slim_run *run)
 }
 
 /* "-1.342B", or "" where nothing changed */
-static const char *change(struct slim_run *run, const struct slim_op *op)
+static const char *change(struct slim_run *run)
 {
-    uint64_t before = params_of(op->before), after = params_of(op->after);
+    uint64_t before = params_of(run->shape_before);
+    uint64_t after = params_of(run->shape);
 
-    if (!op->before || !op->after || before == after)
+    if (before == after)
         return "";
     bool less = after < before;
     return slim_arena_printf(
@@ -118,37 +122,20 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
     if (op->stage->hidden || op->implied)
         return;
     if (is_json(run)) {
-        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1,
-                                "event", "stage", "stage", op->stage->name,
-                                "text", op->text, "result", middle(run, op),
-                                "seconds", seconds, "params",
-                                (json_int_t)params_of(op->after ? op->after
-                                                                : op->before)));
+        put_json(run,
+                 json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1, "event",
+                           "stage", "stage", op->stage->name, "text", op->text,
+                           "result", middle(run, op), "seconds", seconds,
+                           "params", (json_int_t)params_of(run->shape)));
         return;
     }
     fprintf(out, " + %-34s %7s %9s  %s\n", clipped(run, op->text),
-            slim_text_seconds(run->arena, seconds), change(run, op),
+            slim_text_seconds(run->arena, seconds), change(run),
             middle(run, op));
     struct slim_text *lines = run->results[op->id].report;
     if (lines && lines->data)
         fputs(lines->data, out);
     fflush(out);
-}
-
-/* The last shape of the program: what the run leaves behind. */
-static const struct slim_shape *final_shape(const struct slim_run *run)
-{
-    const struct slim_shape *shape = run->input->shape;
-
-    for (const struct slim_op *op = run->program->first; op; op = op->next) {
-        const struct slim_model *model = run->results[op->id].model;
-
-        if (model)
-            shape = model->shape;
-        else if (op->after)
-            shape = op->after;
-    }
-    return shape;
 }
 
 /* First measurement of the same name and protocol, if it came before. */
@@ -197,7 +184,7 @@ static void end_json(struct slim_run *run, uint64_t before, uint64_t after)
 void slim_report_end(struct slim_run *run)
 {
     uint64_t before = params_of(run->input->shape);
-    uint64_t after = params_of(final_shape(run));
+    uint64_t after = params_of(run->shape);
 
     if (is_json(run)) {
         end_json(run, before, after);

@@ -96,6 +96,7 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
     double started = slim_now();
 
     run->detail = NULL;
+    run->shape_before = run->shape;
     if (slim_interrupted())
         return slim_fail(run->diag, "C130", op->span,
                          "interrupted before this stage");
@@ -104,6 +105,8 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
         place_errors(run, op);
         return SLIM_FAILED;
     }
+    if (run->results[op->id].model)
+        run->shape = run->results[op->id].model->shape;
     slim_progress_end(&run->progress);
     slim_report_stage(run, op, slim_now() - started);
     release_dead(run, op);
@@ -130,6 +133,7 @@ enum slim_status slim_run_program(struct slim_run *run)
     const struct slim_program *program = run->program;
 
     run->started = slim_now();
+    run->shape = run->input->shape;
     run->results =
         SLIM_NEW_ARRAY(run->arena, program->count, struct slim_result);
     slim_report_start(run);

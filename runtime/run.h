@@ -59,6 +59,9 @@ struct slim_run {
     double started;
     const char *saved[8];              /* paths written, for the summary */
     size_t saved_count;
+    /* of the newest model, and before the operation that runs: what the plan
+     * says is a bound where scores decide counts */
+    const struct slim_shape *shape, *shape_before;
     const char *detail;                /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
 };

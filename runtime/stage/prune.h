@@ -53,7 +53,12 @@ struct slim_shape *slim_prune_shape(const struct slim_prune_plan *plan,
                                     const size_t *keep,
                                     struct slim_arena *arena);
 
-/* "3/3 kv heads, 937/1536 mlp columns, layers 3..28" */
+/* "3/3 kv heads, 937/1536 mlp columns" */
+const char *slim_prune_counts(const struct slim_prune_plan *plan,
+                              const struct slim_shape *after,
+                              struct slim_arena *arena);
+
+/* The same with layers, steps and target; with global what is known of it. */
 const char *slim_prune_text(const struct slim_prune_plan *plan,
                             const struct slim_shape *after,
                             struct slim_arena *arena);

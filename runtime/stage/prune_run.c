@@ -203,9 +203,7 @@ enum slim_status slim_prune_run(struct slim_run *run, const struct slim_op *op)
         return SLIM_FAILED;
     }
     slim_run_result(run, op)->model = model;
-    run->detail = slim_arena_printf(
-        run->arena, "-%s",
-        slim_text_count(run->arena, slim_shape_params(source->shape) -
-                                        slim_shape_params(model->shape)));
+    if (op->estimated || !slim_shape_equal(source->shape, op->before))
+        run->detail = slim_prune_counts(actual.plan, model->shape, run->arena);
     return SLIM_OK;
 }

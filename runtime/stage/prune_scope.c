@@ -111,9 +111,11 @@ static void print_axis(struct slim_text *text,
     print_span(text, kept[0], kept[1]);
     slim_text_puts(text, "/");
     print_span(text, had[0], had[1]);
-    slim_text_printf(
-        text, " %s%s", slim_units_name(plan->before->arch, axis, had[1], arena),
-        kept[0] == had[0] && kept[1] == had[1] ? " (less than one each)" : "");
+    slim_text_printf(text, " %s%s",
+                     slim_units_name(plan->before->arch, axis, had[1], arena),
+                     !plan->global && kept[0] == had[0] && kept[1] == had[1]
+                         ? " (less than one each)"
+                         : "");
 }
 
 static void print_global(struct slim_text *text,
@@ -135,6 +137,20 @@ static void print_global(struct slim_text *text,
     slim_text_puts(text, ", scores decide where");
 }
 
+const char *slim_prune_counts(const struct slim_prune_plan *plan,
+                              const struct slim_shape *after,
+                              struct slim_arena *arena)
+{
+    struct slim_text text = { 0 };
+    const char *result;
+
+    for (size_t axis = 0; axis < plan->before->arch->axis_count; axis++)
+        print_axis(&text, plan, after, axis, arena);
+    result = slim_arena_strdup(arena, text.data);
+    slim_text_free(&text);
+    return result;
+}
+
 const char *slim_prune_text(const struct slim_prune_plan *plan,
                             const struct slim_shape *after,
                             struct slim_arena *arena)
@@ -145,9 +161,8 @@ const char *slim_prune_text(const struct slim_prune_plan *plan,
 
     if (plan->global)
         print_global(&text, plan, arena);
-    for (size_t axis = 0;
-         !plan->global && axis < plan->before->arch->axis_count; axis++)
-        print_axis(&text, plan, after, axis, arena);
+    else
+        slim_text_puts(&text, slim_prune_counts(plan, after, arena));
     print_layers(&text, plan);
     if (plan->steps > 1)
         slim_text_printf(&text, ", %zu steps", plan->steps);

@@ -143,8 +143,8 @@ static void tick(void *context, double done, double total)
 {
     struct slim_progress *progress = context;
 
-    progress->total = total;
-    slim_progress_step(progress, done, NULL);
+    if (total > 0)
+        slim_progress_step(progress, done / total, NULL);
 }
 
 static enum slim_status collect(struct taylor *taylor)
@@ -158,6 +158,7 @@ static enum slim_status collect(struct taylor *taylor)
                                            .wanted = wanted };
     double loss = 0;
 
+    slim_progress_begin(&run->progress, scoring->op->text, 1.0);
     if (slim_model_gradients(&loss, scoring->model, tokens->ids,
                              tokens->sequences, tokens->length, &visitor,
                              run->kernels, tick, &run->progress,
