@@ -68,9 +68,12 @@ SLIM_GOLDEN_TESTS = %D%/golden.tap
 # Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
 slim_fuzzers = \
+    %D%/fuzz/config \
+    %D%/fuzz/family \
     %D%/fuzz/json \
     %D%/fuzz/jsonl \
     %D%/fuzz/recipe \
+    %D%/fuzz/safetensors \
     %D%/fuzz/tokenizer \
     %D%/fuzz/yaml
 

@@ -5,7 +5,9 @@
 #include <string.h>
 
 /* More than any model has; keeps a forged config from filling the memory. */
-#define LAYERS_MAX 4096
+#define LAYERS_MAX 1024
+/* Elements of one tensor: so much that no sum of them overflows. */
+#define ELEMENTS_MAX 0x1p44
 
 struct building {
     struct slim_arch *arch;
@@ -300,6 +302,39 @@ static void place_tensors(struct slim_arch *arch)
 
 /* ---- the arch ---- */
 
+static double dim_elements(const struct slim_arch *arch,
+                           const struct slim_dim *dim)
+{
+    double size = dim->kind == SLIM_DIM_SUM ? 0 : 1;
+    if (dim->kind == SLIM_DIM_AXIS)
+        return (double)arch->axes[dim->axis].size;
+    for (size_t p = 0; p < dim->part_count; p++) {
+        double part = dim_elements(arch, dim->parts[p]);
+        size = dim->kind == SLIM_DIM_SUM ? size + part : size * part;
+    }
+    return size;
+}
+
+/* Sizes come from a file that somebody else wrote: their products are taken
+ * in doubles here, so that they fit wherever they are taken in integers. */
+static enum slim_status check_sizes(const struct slim_arch *arch,
+                                    const struct slim_config *config,
+                                    struct slim_diag *diag)
+{
+    struct slim_span place = { config->source, 0, 0 };
+    for (size_t t = 0; t < arch->tensor_count; t++) {
+        const struct slim_tensor *tensor = &arch->tensors[t];
+        double elements = dim_elements(arch, tensor->dims[0]);
+        if (tensor->dims_count > 1)
+            elements *= dim_elements(arch, tensor->dims[1]);
+        if (!(elements <= ELEMENTS_MAX))
+            return slim_fail(diag, "F357", place,
+                             "tensor \"%s\" would have %.3g elements",
+                             tensor->name, elements);
+    }
+    return SLIM_OK;
+}
+
 static long token_id(const struct slim_config *config, const char *name)
 {
     const struct slim_value *value = slim_config_value(config, name);
@@ -381,5 +416,5 @@ enum slim_status slim_arch_build(struct slim_arch **out,
     arch->tensor_count = building.tensors;
     place_tensors(arch);
     *out = arch;
-    return SLIM_OK;
+    return check_sizes(arch, config, diag);
 }

@@ -111,7 +111,11 @@ struct slim_config {
     struct slim_value *values;        /* of family->names, then `i` */
 };
 
-/* Reads a family file and checks all that can be checked without a model. */
+/* Reads a family file, or its text, and checks all that can be checked
+ * without a model. */
+SLIM_NODISCARD enum slim_status slim_family_parse(
+    struct slim_family **out, const struct slim_source *text,
+    struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_load(struct slim_family **out,
                                                  const char *path,
                                                  struct slim_span at,

@@ -1,9 +1,12 @@
 /* family_load.c - a whole family file */
 #include "compiler/ir/family.h"
 
+#include "base/file.h"
 #include "base/text.h"
 
 #include <string.h>
+
+#define FAMILY_MAX (1u << 20)
 
 /* ---- patterns ---- */
 
@@ -287,19 +290,29 @@ static enum slim_status read_sections(struct slim_family *family,
     return status;
 }
 
-enum slim_status slim_family_load(struct slim_family **out, const char *path,
-                                  struct slim_span at, struct slim_diag *diag)
+enum slim_status slim_family_parse(struct slim_family **out,
+                                   const struct slim_source *text,
+                                   struct slim_diag *diag)
 {
     struct slim_family *family = SLIM_NEW(diag->arena, struct slim_family);
     struct slim_yaml *root = NULL;
-    family->path = slim_arena_strdup(diag->arena, path);
-    if (slim_yaml_read(&root, family->path, at, diag) != SLIM_OK)
+    family->path = text->name;
+    if (slim_yaml_parse(&root, text, diag) != SLIM_OK)
         return SLIM_FAILED;
     family->root = root;
     if (read_sections(family, diag) != SLIM_OK)
         return SLIM_FAILED;
     *out = family;
     return SLIM_OK;
+}
+
+enum slim_status slim_family_load(struct slim_family **out, const char *path,
+                                  struct slim_span at, struct slim_diag *diag)
+{
+    struct slim_source *text = SLIM_NEW(diag->arena, struct slim_source);
+    if (slim_file_read(text, path, FAMILY_MAX, at, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    return slim_family_parse(out, text, diag);
 }
 
 enum slim_status slim_family_check(const char *path, struct slim_diag *diag)

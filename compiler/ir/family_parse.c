@@ -131,7 +131,9 @@ static enum slim_status parse_name(struct slim_expr **out,
     struct slim_error *error =
         slim_error(parser->diag, "F321", (*out)->span,
                    "\"%s\" is not a name that is known here", name);
-    const char *near = slim_text_nearest(name, parser->names->names);
+    const char *near = parser->names->count == 0
+                           ? NULL
+                           : slim_text_nearest(name, parser->names->names);
     if (near != NULL)
         slim_error_fix(parser->diag, error, (*out)->span, "%s", near);
     return SLIM_FAILED;
