@@ -11,6 +11,9 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/lang_support.c \
     %D%/made.c \
     %D%/oracle.c \
+    %D%/oracle_prune.c \
+    %D%/oracle_run.c \
+    %D%/oracle_slice.c \
     %D%/session.c \
     %D%/support.c \
     %D%/tiny.c \
@@ -19,8 +22,8 @@ check_LIBRARIES += %D%/libsupport.a
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
     %D%/conformance/data \
-    %D%/conformance/llm_pruner \
     %D%/conformance/model \
+    %D%/conformance/oracles \
     %D%/conformance/tokenizer \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
