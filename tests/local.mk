@@ -63,7 +63,8 @@ slim_tests = \
 slim_scripts = \
     %D%/doc_errors.tap \
     %D%/golden.tap \
-    %D%/layers.sh
+    %D%/layers.sh \
+    %D%/oracles.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap
@@ -128,6 +129,11 @@ check-local-share:
 	        $(LN_S) '$(abs_top_srcdir)'/$${pair#*:} $${pair%%:*}; \
 	    done
 .PHONY: check-local-share
+
+# Everything of ../shared/oracles, the real model's too: an hour.
+check-oracles: %D%/conformance/oracles$(EXEEXT) check-local-share
+	@$(AM_TESTS_ENVIRONMENT) ./$< all
+.PHONY: check-oracles
 
 # Scripts run the program itself.
 check_DATA = slimc$(EXEEXT) check-local-share

@@ -72,7 +72,7 @@ static bool is_verb(const struct slim_op *op, const char *verb)
     return strcmp(op->stage->name, verb) == 0;
 }
 
-void slim_oracle_run_open(struct slim_oracle_run *run, const char *name)
+void slim_oracle_run_start(struct slim_oracle_run *run, const char *name)
 {
     *run = (struct slim_oracle_run){ .name = name };
     char *path = beside(run, ".json");
@@ -83,7 +83,10 @@ void slim_oracle_run_open(struct slim_oracle_run *run, const char *name)
         fail_msg("what %s says of itself is not JSON", name);
     open_tensors(run);
     open_session(run);
-    /* a save would write beside the recipe */
+}
+
+void slim_oracle_run_go(struct slim_oracle_run *run)
+{
     while (run->session->next && !is_verb(run->session->next, "save"))
         (void)slim_test_session_to(run->session,
                                    run->session->next->stage->name);

@@ -21,9 +21,10 @@ struct slim_distance {
     double apart;      /* in the unit of the bound */
 };
 
-/* Opens NAME.{slim,json,safetensors} and the model of its folder, runs the
- * recipe up to its save. The model is run by all cores if `large`. */
-void slim_oracle_run_open(struct slim_oracle_run *run, const char *name);
+/* Opens NAME.{slim,json,safetensors} and the model of its folder; _go runs the
+ * recipe up to its save, which would write beside it. */
+void slim_oracle_run_start(struct slim_oracle_run *run, const char *name);
+void slim_oracle_run_go(struct slim_oracle_run *run);
 void slim_oracle_run_close(struct slim_oracle_run *run);
 
 /* The last operation of that verb that has run; fails the test if none has. */
@@ -47,6 +48,9 @@ struct slim_distance slim_oracle_kept(struct slim_oracle_run *run);
 
 /* Largest relative error of an eigenvalue of any site. */
 struct slim_distance slim_oracle_eigenvalues(struct slim_oracle_run *run);
+/* The same of a second run, in which norms add what the reference hard-codes;
+ * for models that say otherwise. */
+struct slim_distance slim_oracle_eigenvalues_eps(struct slim_oracle_run *run);
 /* Largest difference of a site's kept share of the spectrum. */
 struct slim_distance slim_oracle_explained(struct slim_oracle_run *run);
 /* Largest difference of the result's logits, in their deviations. */

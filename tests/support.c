@@ -67,16 +67,20 @@ static void make_smollm2(const char *folder, const char *gguf)
     struct slim_ran ran = slim_test_run(
         "test -d '%s' || flock '%s.lock' sh -c 'test -d \"$1\" || { "
         "for python in python3 /usr/bin/python3; do "
-        "$python -c \"import numpy\" && break; done; "
+        "$python -c \"import numpy\" && break; python=; done; "
+        "test \"$python\" || exit 77; "
         "$python \"$2\" \"$3\" \"$1.new\" && mv \"$1.new\" \"$1\"; }' "
         "sh '%s' '%s' '%s'",
         folder, folder, folder, tool, gguf);
 
-    if (ran.exit_code != 0)
-        fail_msg("could not make SmolLM2 (is python3-numpy there?): %s",
-                 ran.err);
-    slim_test_ran_free(&ran);
     free(tool);
+    if (ran.exit_code == 77) {
+        print_message("# no python here has numpy\n");
+        skip();
+    }
+    if (ran.exit_code != 0)
+        fail_msg("could not make SmolLM2: %s", ran.err);
+    slim_test_ran_free(&ran);
 }
 
 char *slim_test_need_smollm2(void)

@@ -31,7 +31,7 @@ char *slim_test_need_shared(const char *path);
 
 /* The directory of SmolLM2, as ../shared/tools/gguf_to_hf.py makes it: made
  * once in the build tree, or where $SLIM_SMOLLM2 says it is. Skips the running
- * test where ../shared is absent. */
+ * test where ../shared or numpy is absent. */
 char *slim_test_need_smollm2(void);
 
 /* "A/B". */

@@ -10,6 +10,7 @@
 static const char *const pers[] = { "model", "block", NULL };
 static const char *const orients[] = { "pca", "random", NULL };
 static const char *const covs[] = { "auto", "raw", "normed", NULL };
+static const char *const centers[] = { "auto", "yes", "no", NULL };
 static const char *const picks[] = { "random", "first", NULL };
 
 static const struct slim_param params[] = {
@@ -35,6 +36,14 @@ static const struct slim_param params[] = {
       .help = "PCA of the residual itself (raw) or of each token's vector "
               "divided by its RMS (normed); auto: raw for per=block, normed "
               "for per=model" },
+    { .name = "center",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, center),
+      .choices = centers,
+      .initial = "auto",
+      .help = "per=block: first subtract from each embedding its mean over the "
+              "width, as SliceGPT does for every model though only layer norms "
+              "allow it; auto: yes where a slice follows at once" },
     { .name = "n",
       .kind = SLIM_PARAM_INT,
       .offset = offsetof(struct slim_rotate_args, n),

@@ -7,9 +7,10 @@
 enum slim_per { SLIM_PER_MODEL, SLIM_PER_BLOCK };
 enum slim_orient { SLIM_ORIENT_PCA, SLIM_ORIENT_RANDOM };
 enum slim_cov { SLIM_COV_DEFAULT, SLIM_COV_RAW, SLIM_COV_NORMED };
+enum slim_center { SLIM_CENTER_DEFAULT, SLIM_CENTER_YES, SLIM_CENTER_NO };
 
 struct slim_rotate_args {
-    int per, orient, cov;
+    int per, orient, cov, center;
     long seed, n, len;
     int pick;
 };

@@ -195,21 +195,90 @@ static enum slim_status walk_layer(struct walk *walk, size_t layer)
     return SLIM_OK;
 }
 
-/* The embedding, all layers, and the head on the last basis. */
-static enum slim_status walk_all(struct walk *walk)
+/* Subtracts from each row its mean. */
+static void center_rows(float *x, size_t rows, size_t width)
 {
-    const struct slim_arch *arch = walk->from->shape->arch;
+    for (size_t i = 0; i < rows; i++) {
+        double sum = 0.0;
+        for (size_t j = 0; j < width; j++)
+            sum += (double)x[i * width + j];
+        for (size_t j = 0; j < width; j++)
+            x[i * width + j] =
+                (float)((double)x[i * width + j] - sum / (double)width);
+    }
+}
 
-    if (slim_layer_load(walk->layer, walk->from, -1, walk->run->diag) !=
-            SLIM_OK ||
+/* Gives the model embeddings of its own, centered. */
+static enum slim_status center_tables(struct slim_model *model,
+                                      struct slim_diag *diag)
+{
+    const struct slim_arch *arch = model->shape->arch;
+
+    for (size_t i = 0; i < arch->layer_first[0]; i++) {
+        const struct slim_node *node = &arch->nodes[i];
+        if (node->kind != SLIM_BLOCK_EMBEDDING)
+            continue;
+        const struct slim_tensor *table = node->slots[SLIM_EMBEDDING_WEIGHT];
+        size_t rows = slim_tensor_size(model->shape, table, 0);
+        size_t width = slim_tensor_size(model->shape, table, 1);
+        struct slim_buffer *buffer = slim_buffer_new(rows * width);
+        if (!buffer)
+            return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                             "out of memory for tensor \"%s\"", table->name);
+        if (slim_model_read(buffer->data, model, table, diag) != SLIM_OK) {
+            slim_buffer_release(buffer);
+            return SLIM_FAILED;
+        }
+        center_rows(buffer->data, rows, width);
+        slim_model_set(model, table, buffer, rows, width);
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status walk_embedding(struct walk *walk,
+                                       struct slim_model *from)
+{
+    const struct slim_arch *arch = from->shape->arch;
+
+    if (slim_layer_load(walk->layer, from, -1, walk->run->diag) != SLIM_OK ||
         slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op) !=
             SLIM_OK ||
         choose(&walk->here, walk, 0) != SLIM_OK)
         return SLIM_FAILED;
     for (size_t i = 0; i < arch->layer_first[0]; i++)
-        if (slim_rotate_node(walk->to, walk->from, &arch->nodes[i], NULL,
-                             &walk->here, NULL, walk->run->diag) != SLIM_OK)
+        if (slim_rotate_node(walk->to, from, &arch->nodes[i], NULL, &walk->here,
+                             NULL, walk->run->diag) != SLIM_OK)
             return SLIM_FAILED;
+    return SLIM_OK;
+}
+
+/* The embedding as it is, or centered: a head that is tied to it is not. */
+static enum slim_status walk_start(struct walk *walk)
+{
+    const struct slim_rotate_args *args = walk->op->args;
+    bool center = args->center == SLIM_CENTER_DEFAULT
+                      ? walk->op->fused != NULL
+                      : args->center == SLIM_CENTER_YES;
+
+    if (!center)
+        return walk_embedding(walk, walk->from);
+    struct slim_model *from = slim_model_copy(walk->from);
+    if (!from)
+        return no_memory(walk);
+    enum slim_status status = center_tables(from, walk->run->diag);
+    if (status == SLIM_OK)
+        status = walk_embedding(walk, from);
+    slim_model_free(from);
+    return status;
+}
+
+/* The embedding, all layers, and the head on the last basis. */
+static enum slim_status walk_all(struct walk *walk)
+{
+    const struct slim_arch *arch = walk->from->shape->arch;
+
+    if (walk_start(walk) != SLIM_OK)
+        return SLIM_FAILED;
     for (size_t layer = 0; layer < arch->layers; layer++)
         if (walk_layer(walk, layer) != SLIM_OK)
             return SLIM_FAILED;
