@@ -117,6 +117,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/train/schedule.c \
     %D%/train/trainer.c
 
+EXTRA_DIST += %D%/data/sets/README.md
+
 setsdir = $(pkgdatadir)/data
 dist_sets_DATA = \
     %D%/data/sets/alpaca.yaml \
