@@ -41,8 +41,10 @@ static void run(const uint8_t *bytes, size_t count)
 
 static void clean_up(void)
 {
-    slim_test_directory_remove(directory);
+    (void)remove(path);
+    (void)remove(directory);
     free(path);
+    free(directory);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)

@@ -383,6 +383,10 @@ static void too_little_text_is_counted(void **state)
                  "one window of 50");
     refuse_early(bench, FILE_SAMPLE("a.txt", .len = 4, .n = 900), "D102",
                  "n=900");
+    /* without a model the size alone must do */
+    bench->world.model = NULL;
+    refuse_early(bench, FILE_SAMPLE("a.txt", .len = 4, .n = 900), "D102",
+                 "n=900");
     put(bench, "a.txt", "");
     refuse_early(bench, FILE_SAMPLE("a.txt", .len = 4), "D103", "no text");
     put(bench, "alpaca.json", "[]");

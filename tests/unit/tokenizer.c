@@ -82,7 +82,8 @@ static void expect(struct bench *bench, const char *json, const char *text,
 #define LETTERS                                                                \
     "\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4,\"abc\":5,"          \
     "\"\\u0120\":6,\"\\u0120a\":7,\"\\u2581\":8,\"<unk>\":9,\"1\":10,"         \
-    "\"\\u2581a\":11,\"\\u00e9\":12}"
+    "\"\\u2581a\":11,\"\\u00e9\":12,\" \":13,\"\\u0121\":14,"                  \
+    "\"\\u1ea1\":15,\"\\u0301\":16}"
 #define MERGES "\"merges\":[\"b c\",\"a b\",\"a bc\",\"\\u0120 a\"]"
 #define MODEL "\"model\":{\"type\":\"BPE\"," LETTERS "," MERGES "}"
 
@@ -118,6 +119,11 @@ static void bytes_stand_for_themselves(void **state)
            "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
            "true}," MODEL "}",
            "a", "7");
+    /* the first byte after those that print */
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":"
+           "false}," MODEL "}",
+           "\x7f", "14");
 }
 
 static void digits_stand_alone(void **state)
@@ -160,8 +166,11 @@ static void unknown_bytes_fall_back(void **state)
 
 static void text_is_composed(void **state)
 {
-    expect(*state, "{\"normalizer\":{\"type\":\"NFC\"}," MODEL "}", "e\xcc\x81",
-           "12");
+    const char *json = "{\"normalizer\":{\"type\":\"NFC\"}," MODEL "}";
+
+    expect(*state, json, "e\xcc\x81", "12");
+    /* a mark below goes before one above, and composes */
+    expect(*state, json, "a\xcc\x81\xcc\xa3", "15 16");
 }
 
 #define ADDED(fields)                                                          \
@@ -171,9 +180,10 @@ static void text_is_composed(void **state)
 static void added_tokens_are_found_first(void **state)
 {
     expect(*state, ADDED("\"lstrip\":false"), "ab<x>c", "3 20 2");
+    expect(*state, ADDED("\"lstrip\":false"), "ab <x> c", "3 13 20 13 2");
     expect(*state, ADDED("\"lstrip\":true,\"rstrip\":true"), "ab  <x> \n c",
            "3 20 2");
-    expect(*state, ADDED("\"single_word\":true"), "<x>a<x> <x>", "0 20");
+    expect(*state, ADDED("\"single_word\":true"), "<x>a<x> <x>", "0 13 20");
 }
 
 static void longer_added_tokens_win(void **state)
