@@ -135,6 +135,39 @@ static void published_widths(void **state)
     assert_int_equal(fixture->op.after->sites[7], 3072);
 }
 
+/* What is kept is truncated, so what leaves is rounded up. */
+static void kept_is_truncated(void **state)
+{
+    (void)state;
+    assert_int_equal(slim_prune_leaving(10, 10, 0.25), 3);
+    assert_int_equal(slim_prune_leaving(11008, 11008, 0.2), 2202);
+    assert_int_equal(slim_prune_leaving(32, 32, 0.25), 8);
+    assert_int_equal(slim_prune_leaving(6, 10, 0.25), 0);
+}
+
+/* Layers that differ lose the same share. */
+static void unequal_layers(void **state)
+{
+    static const struct slim_toy toy = { 2, 16, 2, 1, 4, 100, 32, false };
+    struct fixture *fixture = *state;
+    struct slim_shape *shape;
+
+    pose(fixture, &toy, 0, "params");
+    shape = slim_shape_copy(fixture->op.before, fixture->arena);
+    shape->sizes[SLIM_TOY_AXES + SLIM_TOY_MLP] = 50;
+    fixture->op.before = shape;
+    fixture->op.where.roles[SLIM_ROLE_MLP] = fixture->op.where.given = true;
+    fixture->op.amount = (struct slim_quantity){
+        .kind = SLIM_QUANTITY_NUMBER,
+        .to = true,
+        .value = (double)(slim_shape_params(shape) - 59 * 3 * 16),
+        .unit = "params"
+    };
+    resolve(fixture);
+    assert_int_equal(left(fixture, 0, SLIM_TOY_MLP), 61);
+    assert_int_equal(left(fixture, 1, SLIM_TOY_MLP), 30);
+}
+
 /* A tied table stays one, but the reference's scores bring its untying. */
 static void tied_widths(void **state)
 {
@@ -305,6 +338,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(published_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(published_widths, setup, teardown),
+        cmocka_unit_test(kept_is_truncated),
+        cmocka_unit_test_setup_teardown(unequal_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(tied_widths, setup, teardown),
         cmocka_unit_test_setup_teardown(percent_of_params, setup, teardown),
         cmocka_unit_test_setup_teardown(heads_leave_whole, setup, teardown),

@@ -21,6 +21,8 @@ static const struct {
 static const struct slim_toy heads2 = { 1, 4, 2, 1, 2, 3, 5, false };
 static const struct slim_toy heads4 = { 1, 4, 2, 2, 2, 3, 5, false };
 
+#define UNITS 3 /* most that a group has here */
+
 static void generate(float *out, size_t count, size_t k)
 {
     for (size_t i = 0; i < count; i++)
@@ -79,7 +81,8 @@ static void assert_scores(const struct question *question, size_t axis,
         const struct slim_group *group = &scoring.groups->items[g];
         if (group->axis != axis)
             continue;
-        for (size_t u = 0; u < group->units; u++)
+        assert_true(group->units <= UNITS);
+        for (size_t u = 0; u < group->units && u < UNITS; u++)
             assert_true(slim_test_near(scoring.scores->values[g][u], want[u],
                                        SLIM_NEAR_F32_ELEMENT, 1));
     }
@@ -89,7 +92,7 @@ static void assert_scores(const struct question *question, size_t axis,
 }
 
 /* Row: order; column: sum, max, prod, first, second. */
-static const double mlp[4][5][3] = {
+static const double mlp[4][5][UNITS] = {
     { { 3.5625, 3.5, 2.3125 },
       { 2.0, 1.5, 1.1875 },
       { 1.21875, 1.447266, 0.333984 },
@@ -133,7 +136,7 @@ static void mean_and_last(void **state)
 {
     struct question question = { &heads2, slim_taylor_salience[1], false,
                                  SLIM_REDUCE_MEAN, SLIM_GQA_ALIGNED };
-    double mean[3], last[3];
+    double mean[UNITS], last[UNITS];
 
     (void)state;
     for (size_t u = 0; u < 3; u++) {
@@ -148,10 +151,10 @@ static void mean_and_last(void **state)
 /* vector and order 1 disagree on which head goes. */
 static void heads(void **state)
 {
-    static const double want[4][2] = { { 6.6875, 9.625 },
-                                       { 14.3125, 13.25 },
-                                       { 13.859375, 11.671875 },
-                                       { 17.445313, 15.695313 } };
+    static const double want[4][UNITS] = { { 6.6875, 9.625 },
+                                           { 14.3125, 13.25 },
+                                           { 13.859375, 11.671875 },
+                                           { 17.445313, 15.695313 } };
 
     (void)state;
     for (int order = 0; order < 4; order++) {
@@ -166,7 +169,7 @@ static void heads(void **state)
 
 static void shared_heads(void **state)
 {
-    static const double want[4][2][2] = {
+    static const double want[4][2][UNITS] = {
         { { 10.9375, 12.3125 }, { 9.875, 13.375 } },
         { { 19.9375, 21.3125 }, { 19.25, 22.0 } },
         { { 18.703125, 19.65625 }, { 18.71875, 19.640625 } },
@@ -183,11 +186,50 @@ static void shared_heads(void **state)
         }
 }
 
+/* |w g| of row or column `index`, for a matrix with `cols` columns. */
+static double line(const char *slot, size_t index, bool row, size_t rows,
+                   size_t cols)
+{
+    float w[64], g[64];
+    double sum = 0;
+    size_t s = 0;
+
+    while (strcmp(slots[s].slot, slot) != 0)
+        s++;
+    generate(w, rows * cols, slots[s].k[0]);
+    generate(g, rows * cols, slots[s].k[1]);
+    for (size_t i = 0; i < rows * cols; i++)
+        if ((row ? i / cols : i % cols) == index)
+            sum += fabs((double)w[i] * (double)g[i]);
+    return sum;
+}
+
+/* Channel t of key/value head h is the largest of its rows of k and v and of
+ * the sums of its query heads' rows of q and columns of o. */
+static void largest_of_shared_heads(void **state)
+{
+    struct question question = { &heads4, slim_taylor_salience[1], false,
+                                 SLIM_REDUCE_MAX, SLIM_GQA_ALIGNED };
+    double want[UNITS] = { 0 };
+
+    (void)state;
+    for (size_t c = 0; c < 4; c++) {
+        size_t first = c / 2 * 4 + c % 2, second = first + 2;
+        double q = line("q", first, true, 8, 4) + line("q", second, true, 8, 4);
+        double o =
+            line("o", first, false, 4, 8) + line("o", second, false, 4, 8);
+        want[c / 2] += fmax(fmax(q, o), fmax(line("k", c, true, 4, 4),
+                                             line("v", c, true, 4, 4)));
+    }
+    assert_scores(&question, SLIM_TOY_KV, want);
+}
+
 static void weights_alone(void **state)
 {
-    static const double columns[2][3] = { { 2.583333, 2.75, 2.666667 },
-                                          { 2.1875, 2.520833, 2.416667 } };
-    static const double pairs[2][2] = { { 5.8125, 5.0 }, { 5.578125, 4.375 } };
+    static const double columns[2][UNITS] = { { 2.583333, 2.75, 2.666667 },
+                                              { 2.1875, 2.520833, 2.416667 } };
+    static const double pairs[2][UNITS] = { { 5.8125, 5.0 },
+                                            { 5.578125, 4.375 } };
 
     (void)state;
     for (size_t power = 0; power < 2; power++) {
@@ -202,9 +244,12 @@ static void weights_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(columns_of_mlp), cmocka_unit_test(mean_and_last),
-        cmocka_unit_test(heads),          cmocka_unit_test(shared_heads),
+        cmocka_unit_test(columns_of_mlp),
+        cmocka_unit_test(mean_and_last),
+        cmocka_unit_test(heads),
+        cmocka_unit_test(shared_heads),
         cmocka_unit_test(weights_alone),
+        cmocka_unit_test(largest_of_shared_heads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
