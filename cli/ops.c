@@ -25,7 +25,7 @@ static void print_amount(const struct slim_amount_rule *rule, FILE *out)
     fputs(rule->required ? "" : "]", out);
 }
 
-static void print_synopsis(const struct slim_stage *stage, FILE *out)
+void slim_ops_synopsis(const struct slim_stage *stage, FILE *out)
 {
     fputs(stage->name, out);
     if (stage->methods) {
@@ -122,7 +122,7 @@ static void print_params(const struct slim_stage *stage, FILE *out)
 
 void slim_ops_print(const struct slim_stage *stage, FILE *out)
 {
-    print_synopsis(stage, out);
+    slim_ops_synopsis(stage, out);
     fprintf(out, "\n  %s\n\n", stage->summary);
     print_types("needs", stage->needs, out);
     print_types("gives", stage->gives, out);

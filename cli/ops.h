@@ -6,6 +6,8 @@
 
 struct slim_text;
 void slim_ops_print(const struct slim_stage *stage, FILE *out);
+/* "prune N%|to N of params .. [name=value ..]", a line */
+void slim_ops_synopsis(const struct slim_stage *stage, FILE *out);
 void slim_ops_print_man(const struct slim_stage *stage, FILE *out);
 void slim_ops_print_json(const struct slim_stage *stage, FILE *out);
 /* "whole number from 1 to 64", "random|first" */

@@ -26,15 +26,15 @@ static void put_method(const struct slim_method *m, FILE *out)
     put(m->name, out);
     fputs("\n", out);
     put(m->summary, out);
+    fputs(".\n", out);
     if (m->data) {
-        fputs("\nReads data; default: ", out);
+        fputs("Reads data; default: ", out);
         put(m->sample ? m->sample : "none", out);
-        fputs(".", out);
+        fputs(".\n", out);
     }
-    fputs("\n", out);
     if (m->paper) {
         put(m->paper, out);
-        fputs("\n", out);
+        fputs(".\n", out);
     }
 }
 
@@ -65,6 +65,9 @@ static void put_param(const struct slim_param *p, FILE *out)
 void slim_ops_print_man(const struct slim_stage *stage, FILE *out)
 {
     fprintf(out, ".SS %s\n", stage->name);
+    fputs(".nf\n.B \"", out);
+    slim_ops_synopsis(stage, out);
+    fputs(".fi\n.PP\n", out);
     put(stage->summary, out);
     fputs(".\n", out);
     for (const struct slim_method *m = stage->methods; m && m->name; m++)

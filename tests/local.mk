@@ -61,7 +61,10 @@ slim_tests = \
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \
+    %D%/doc_console.tap \
     %D%/doc_errors.tap \
+    %D%/doc_files.tap \
+    %D%/doc_man.tap \
     %D%/golden.tap \
     %D%/layers.sh \
     %D%/oracles.tap
