@@ -392,29 +392,9 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
 static unsigned expectation(yysymbol_kind_t symbol)
 {
     switch (symbol) {
-    case YYSYMBOL_END: return SLIM_EXPECT_END;
-    case YYSYMBOL_LET: return SLIM_EXPECT_STATEMENT;
-    case YYSYMBOL_NUMBER: return SLIM_EXPECT_NUMBER;
-    case YYSYMBOL_PERCENT: return SLIM_EXPECT_PERCENT;
-    case YYSYMBOL_RATIO: return SLIM_EXPECT_RATIO;
-    case YYSYMBOL_STRING: return SLIM_EXPECT_STRING;
-    case YYSYMBOL_NAME: return SLIM_EXPECT_NAME;
-    case YYSYMBOL_LIBRARY_NAME: return SLIM_EXPECT_LIBRARY;
-    case YYSYMBOL_ARG: return SLIM_EXPECT_ARG;
-    case YYSYMBOL_ON: return SLIM_EXPECT_ON;
-    case YYSYMBOL_IN: return SLIM_EXPECT_IN;
-    case YYSYMBOL_EXCEPT: return SLIM_EXPECT_EXCEPT;
-    case YYSYMBOL_AS: return SLIM_EXPECT_AS;
-    case YYSYMBOL_OF: return SLIM_EXPECT_OF;
-    case YYSYMBOL_TO: return SLIM_EXPECT_TO;
-    case YYSYMBOL_LAYERS: return SLIM_EXPECT_LAYERS;
-    case YYSYMBOL_ELSE: return SLIM_EXPECT_ELSE;
-    case YYSYMBOL_WARN: return SLIM_EXPECT_WARN;
-    case YYSYMBOL_EQUAL: return SLIM_EXPECT_COMPARISON;
-    case YYSYMBOL_DOTS: return SLIM_EXPECT_DOTS;
-    case YYSYMBOL_ASSIGN: return SLIM_EXPECT_ASSIGN;
-    case YYSYMBOL_COMMA: return SLIM_EXPECT_COMMA;
-    case YYSYMBOL_CLOSE: return SLIM_EXPECT_CLOSE;
+#define EXPECT(token, name) case YYSYMBOL_##token: return SLIM_EXPECT_##name;
+#include "lang/expect.def"
+#undef EXPECT
     default: return 0;
     }
 }

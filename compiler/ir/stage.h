@@ -3,6 +3,8 @@
 #define SLIM_STAGE_H
 
 #include "compiler/ir/ir.h"
+#include "compiler/ir/param.h"
+#include "compiler/ir/sample.h"
 
 /*
  * Three rows mean something to the compiler. `input` (hidden) gives the model
@@ -105,58 +107,7 @@ struct slim_stage {
  * to the compiler by cli/. */
 extern const struct slim_stage *const slim_stages[];
 
-const struct slim_stage *slim_stage_find(const struct slim_stage *const *stages,
-                                         const char *name);
-const struct slim_method *slim_method_find(const struct slim_stage *stage,
-                                           const char *name);
-const struct slim_param *slim_param_find(const struct slim_stage *stage,
-                                         const char *name);
-
 /* The types that the operation reads: its stage's and its method's. */
 unsigned slim_op_needs(const struct slim_op *op);
-
-/* Fields of op->args by parameter, for printers that know no stage. Writes the
- * value as a recipe would, e.g. "8", "2e-4", "yes", "pca". False: not given. */
-struct slim_text;
-bool slim_param_print(struct slim_text *out, const struct slim_param *param,
-                      const void *args);
-/* Parses a default or IR text into the field; false if it does not fit. */
-bool slim_param_parse(void *args, const struct slim_param *param,
-                      const char *text, struct slim_arena *arena);
-bool slim_param_applies(const struct slim_param *param, const char *method);
-/* Whether the stage keeps the argument itself: it is no argument of a sample,
- * or the method is named for it and reads no data (score random seed=). */
-bool slim_param_kept(const struct slim_stage *stage,
-                     const struct slim_param *param, const char *method);
-/* Whether the field lies in min..max, or is one of the choices. A field that
- * is 0 because it was not given does. */
-bool slim_param_in_range(const struct slim_param *param, const void *args);
-
-/* "x" with quotes, backslashes and newlines escaped, and back; NULL if it is no
- * string.
- * Text without quotes is taken as it is. */
-void slim_text_quote(struct slim_text *out, const char *text);
-char *slim_text_unquote(struct slim_arena *arena, const char *text);
-
-/* ---- data samples, shared by compiler and runtime ---- */
-
-enum slim_pick { SLIM_PICK_RANDOM, SLIM_PICK_FIRST };
-
-/* args of the hidden stage `sample`, which gives TOKENS. */
-struct slim_sample {
-    const char *set;   /* "wikitext2", or the quoted file name */
-    const char *split; /* "test", or NULL: the set's default */
-    bool file;         /* set is a file name */
-    long n;            /* windows or records; 0: all there are */
-    long len;          /* tokens a window, longest record */
-    int pick;          /* enum slim_pick */
-    long seed;
-};
-
-/* "wikitext2.test n=10 len=64 pick=first", as `on` would say it. */
-void slim_sample_print(struct slim_text *out, const struct slim_sample *sample);
-
-/* The args of the op that gives this op its tokens; NULL if it has none. */
-const struct slim_sample *slim_op_sample(const struct slim_op *op);
 
 #endif
