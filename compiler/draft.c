@@ -22,10 +22,9 @@ struct slim_draft *slim_draft_new(struct slim_compilation *c,
 void slim_args_default(struct slim_draft *draft, struct slim_arena *arena)
 {
     const struct slim_stage *stage = draft->op.stage;
-    bool sample = stage->hidden;
 
     for (const struct slim_param *p = stage->params; p && p->name; p++) {
-        if (!p->initial || (p->sample && !sample) ||
+        if (!p->initial || !slim_param_kept(stage, p, draft->op.method) ||
             !slim_param_applies(p, draft->op.method))
             continue;
         bool fits = slim_param_parse(draft->op.args, p, p->initial, arena);

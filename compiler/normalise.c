@@ -175,7 +175,8 @@ static void put_defaults(struct normal *n, struct slim_stmt *stmt,
     if (method && stmt->kind == SLIM_STMT_STAGE && !stmt->method)
         stmt->method = new_value(n, SLIM_VALUE_NAME, method->name);
     for (const struct slim_param *p = stage->params; p && p->name; p++)
-        if (!p->sample && p->initial &&
+        if (p->initial &&
+            slim_param_kept(stage, p, method ? method->name : NULL) &&
             slim_param_applies(p, method ? method->name : NULL))
             add_arg(n, stmt, p->name, p->initial);
     if (stage->data && (!method || method->data))

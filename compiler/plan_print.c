@@ -162,9 +162,15 @@ static void print_op(const struct slim_op *op, size_t number, int stage,
 
     const char *resolved = op->resolved ? op->resolved : "";
     size_t part = part_that_fits(resolved);
-    fprintf(out, "%2zu %-*s  %-*.*s  %-16s  %-8s  %s\n", number, stage,
-            op->text, result, (int)part, resolved, params_text(op, arena),
-            seconds, memory);
+    /* a statement too long for the column has a line of its own */
+    bool long_text = strlen(op->text) > (size_t)stage;
+    if (long_text)
+        fprintf(out, "%2zu %s\n", number, op->text);
+    else
+        fprintf(out, "%2zu %-*s", number, stage, op->text);
+    fprintf(out, "%-*s  %-*.*s  %-16s  %-8s  %s\n", long_text ? stage + 3 : 0,
+            "", result, (int)part, resolved, params_text(op, arena), seconds,
+            memory);
     print_rest(resolved + part, stage, out);
 }
 

@@ -7,6 +7,7 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_SOURCE='"$(abs_top_srcdir)"' \
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
+    %D%/compile_support.c \
     %D%/kernel_cases.c \
     %D%/lang_support.c \
     %D%/made.c \
@@ -25,6 +26,7 @@ slim_tests = \
     %D%/conformance/model \
     %D%/conformance/oracles \
     %D%/conformance/tokenizer \
+    %D%/property/compiler_ir \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
@@ -42,6 +44,9 @@ slim_tests = \
     %D%/unit/base_text \
     %D%/unit/base_yaml \
     %D%/unit/checkpoint \
+    %D%/unit/cli \
+    %D%/unit/compiler_program \
+    %D%/unit/compiler_refuse \
     %D%/unit/data \
     %D%/unit/family \
     %D%/unit/family_model \
@@ -77,6 +82,7 @@ SLIM_GOLDEN_TESTS = %D%/golden.tap
 slim_fuzzers = \
     %D%/fuzz/config \
     %D%/fuzz/family \
+    %D%/fuzz/ir \
     %D%/fuzz/json \
     %D%/fuzz/jsonl \
     %D%/fuzz/recipe \

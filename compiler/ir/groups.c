@@ -49,17 +49,20 @@ static size_t instance_of(const struct slim_shape *shape,
     return arch->site_count + layer * arch->axis_count + axis;
 }
 
+/* The list is as long as the dimension, so it does not stay in the arena. */
 static size_t indices_per_unit(const struct slim_shape *shape,
                                const struct slim_tensor *tensor, size_t d,
-                               size_t axis, struct slim_arena *arena)
+                               size_t axis)
 {
     size_t size = slim_tensor_size(shape, tensor, d), first = 0;
     if (tensor->dims[d]->kind == SLIM_DIM_AXIS)
         return 1;
+    struct slim_arena *arena = slim_arena_open();
     size_t *units = SLIM_NEW_ARRAY(arena, size, size_t);
     slim_tensor_units(units, shape, tensor, d, axis);
     for (size_t i = 0; i < size; i++)
         first += units[i] == 0;
+    slim_arena_close(arena);
     return first;
 }
 
@@ -88,8 +91,7 @@ static void add_vertex(struct graph *graph, const struct slim_tensor *tensor,
     vertex->member.tensor = tensor;
     vertex->member.dim = d;
     vertex->member.output = dim_is_output(tensor, d);
-    vertex->member.per_unit =
-        indices_per_unit(graph->shape, tensor, d, axis, graph->arena);
+    vertex->member.per_unit = indices_per_unit(graph->shape, tensor, d, axis);
     vertex->instance = instance_of(graph->shape, tensor, d, axis);
     vertex->inside = vertex->member.output
                          ? !node_is_last(arch, tensor->node)

@@ -1,0 +1,244 @@
+/* compiler_ir.c - read(print(program)) is the program, with and without a
+ * model; a listing that was tampered with is refused, never believed */
+#include "tests/compile_support.h"
+#include "tests/support.h"
+
+#include "base/file.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <string.h>
+
+static const char *const recipes[] = {
+    "measure params",
+    "discover groups; score taylor; prune 20%; rotate pca on alpaca\n"
+    "slice 25%; recover lora r=8 steps=2000",
+    "score l1; prune 25% of groups in attn mlp layers 1..2, -1 except layers 2",
+    "score l2 reduce=max; prune 10% in \"*.mlp.*\" layers 0..-1 round=8",
+    "score random; prune 25% of groups in width",
+    "rotate pca per=block orient=random on alpaca n=2 len=8\nslice to 32 width",
+    "measure ppl, params on wikitext2.test len=128 as w2\n"
+    "assert w2 <= 1.15 * base.w2 + (3 - 80%) / params else warn\n"
+    "compute f32\nassert params - (1 - 2) > 0",
+    "data cal = \"a \\\"b\\\" c.txt\" n=10 len=64 pick=first\n"
+    "score taylor on cal; prune 5%; save hf \"out put\" dtype=f32",
+    "score taylor; prune 20%; recover lora r=2; save adapter \"a\"",
+};
+
+static void same_after_reading(const struct slim_program *program,
+                               struct slim_arena *arena)
+{
+    struct slim_diag diag = { .arena = arena };
+    struct slim_program *again = NULL;
+    char *text = compile_print(program);
+    const struct slim_source source = { "<ir>", text, strlen(text) };
+
+    if (slim_program_read(&again, &source, slim_stages, program->model,
+                          &diag) != SLIM_OK) {
+        char *errors = slim_test_diag(&diag);
+        fail_msg("%s\n%s", text, errors);
+    }
+    char *printed = compile_print(again);
+    assert_string_equal(printed, text);
+    assert_int_equal(again->count, program->count);
+    free(printed);
+    free(text);
+}
+
+static void check(const char *text, const struct slim_model_info *model)
+{
+    struct compile_case c;
+
+    compile_case_open(&c, text, model);
+    if (c.status != SLIM_OK) {
+        char *errors = slim_test_diag(&c.diag);
+        fail_msg("%s\n%s", text, errors);
+    }
+    same_after_reading(c.program, c.diag.arena);
+    compile_case_close(&c);
+}
+
+static void reads_what_it_printed(void **state)
+{
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_model_info *model = compile_toy(4, 64, 4, 2, 96, 50, arena);
+
+    (void)state;
+    for (size_t i = 0; i < SLIM_COUNT(recipes); i++) {
+        check(recipes[i], NULL);
+        check(recipes[i], model);
+    }
+    slim_arena_close(arena);
+}
+
+/* Assertions on parameters are for another model. */
+static char *without_assertions(const char *text)
+{
+    struct slim_text out = { 0 };
+
+    while (*text) {
+        size_t line = strcspn(text, "\n");
+        line += text[line] == '\n';
+        if (strncmp(text, "assert", 6) != 0)
+            slim_text_append(&out, text, line);
+        text += line;
+    }
+    return out.data;
+}
+
+static void reads_the_oracles(void **state)
+{
+    static const char *const folders[] = { "smollm2", "stories",
+                                           "tiny-llama-mha" };
+    char *root = slim_test_need_shared("oracles");
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_model_info *model = compile_toy(30, 576, 9, 3, 1536, 64, arena);
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < SLIM_COUNT(folders); i++) {
+        char *folder = slim_test_join(root, folders[i]);
+        char **names = slim_list_directory(arena, folder, ".slim");
+        for (; *names; names++, count++) {
+            char *path = slim_test_join(folder, slim_path_base(*names));
+            char *whole = slim_test_read(path, NULL);
+            char *text = without_assertions(whole);
+            check(text, NULL);
+            check(text, model);
+            free(text);
+            free(whole);
+            free(path);
+        }
+        free(folder);
+    }
+    assert_true(count > 40);
+    slim_arena_close(arena);
+    free(root);
+}
+
+/* One byte changed, or the end cut off: either it is refused with an error, or
+ * what was read prints as what was written. */
+static void tampering_is_noticed(void **state)
+{
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_model_info *model = compile_toy(4, 64, 4, 2, 96, 50, arena);
+    struct compile_case c;
+
+    (void)state;
+    compile_case_open(&c, recipes[1], model);
+    char *text = compile_print(c.program);
+    size_t length = strlen(text), refused = 0;
+    for (uint64_t i = 0; i < 2000; i++) {
+        struct slim_diag diag = { .arena = slim_arena_open() };
+        char *copy = slim_arena_strdup(diag.arena, text);
+        size_t at = (size_t)slim_random_below(7, 1001, 2 * i, length);
+        struct slim_source source = { "<ir>", copy, length };
+        struct slim_program *program = NULL;
+        if (i % 4 == 0)
+            source.length = at;
+        else
+            copy[at] = (char)slim_random_below(7, 1001, 2 * i + 1, 128);
+        if (slim_program_read(&program, &source, slim_stages, model, &diag) !=
+            SLIM_OK) {
+            refused++;
+            assert_true(diag.errors > 0);
+        } else {
+            assert_int_equal(diag.errors, 0);
+        }
+        slim_arena_close(diag.arena);
+    }
+    assert_true(refused > 1000);
+    free(text);
+    compile_case_close(&c);
+    slim_arena_close(arena);
+}
+
+static void sizes_of_another_model_are_refused(void **state)
+{
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_diag diag = { .arena = arena };
+    struct slim_program *program = NULL;
+    struct compile_case c;
+
+    (void)state;
+    compile_case_open(&c, recipes[1], compile_toy(4, 64, 4, 2, 96, 50, arena));
+    char *text = compile_print(c.program);
+    struct slim_source source = { "<ir>", text, strlen(text) };
+    assert_int_equal(slim_program_read(&program, &source, slim_stages,
+                                       compile_toy(4, 64, 4, 2, 97, 50, arena),
+                                       &diag),
+                     SLIM_FAILED);
+    assert_true(slim_test_has_error(&diag, "F507"));
+    assert_int_equal(
+        slim_program_read(&program, &source, slim_stages, NULL, &diag),
+        SLIM_FAILED);
+    assert_true(slim_test_has_error(&diag, "F506"));
+    free(text);
+    compile_case_close(&c);
+    slim_arena_close(arena);
+}
+
+struct broken_rule {
+    const char *text, *rule;
+};
+
+static void the_verifier_knows_its_rules(void **state)
+{
+    static const struct broken_rule rules[] = {
+        { "%0 input text \"\"\n%1 prune 20% of params steps=1 global=no "
+          "round=1 <- %0:model text \"\"\n",
+          "every need has its input" },
+        { "%0 input text \"\"\n%1 discover groups <- %0:groups %0:model "
+          "text \"\"\n",
+          "gives the type" },
+        { "%0 input text \"\"\n%1 discover groups <- %0:model text \"\"\n"
+          "%2 score l1 reduce=sum gqa=aligned <- %0:model %1:groups text "
+          "\"\"\n"
+          "%3 prune 20% of params steps=1 global=no round=1 <- %0:model "
+          "%2:scores text \"\"\n"
+          "%4 prune 20% of params steps=1 global=no round=1 <- %3:model "
+          "%2:scores text \"\"\n",
+          "no stale value" },
+        { "%0 input text \"\"\n%1 measure params as a <- %0:model text \"\"\n"
+          "%2 measure params as a <- %0:model text \"\"\n",
+          "a label names one" },
+        { "%0 input text \"\"\n%1 discover groups <- %0:model text \"\"\n"
+          "%2 score l1 reduce=sum gqa=aligned <- %0:model %1:groups text "
+          "\"\"\n"
+          "%3 prune 120% of params steps=1 global=no round=1 <- %0:model "
+          "%2:scores text \"\"\n",
+          "the quantity is in range" },
+        { "%0 input text \"\"\n%1 measure ppl <- %0:model text \"\"\n",
+          "reads tokens if its method" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLIM_COUNT(rules); i++) {
+        struct slim_diag diag = { .arena = slim_arena_open() };
+        struct slim_program *program = NULL;
+        char *text = slim_arena_printf(diag.arena, "slim-ir 1\ncompute f32\n%s",
+                                       rules[i].text);
+        struct slim_source source = { "<ir>", text, strlen(text) };
+        assert_int_equal(
+            slim_program_read(&program, &source, slim_stages, NULL, &diag),
+            SLIM_FAILED);
+        char *errors = slim_test_diag(&diag);
+        if (!strstr(errors, rules[i].rule))
+            fail_msg("%s\nwants %s\n%s", text, rules[i].rule, errors);
+        free(errors);
+        slim_arena_close(diag.arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_what_it_printed),
+        cmocka_unit_test(reads_the_oracles),
+        cmocka_unit_test(tampering_is_noticed),
+        cmocka_unit_test(sizes_of_another_model_are_refused),
+        cmocka_unit_test(the_verifier_knows_its_rules),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
