@@ -13,6 +13,7 @@ struct slim_oracle_run {
     struct slim_session *session;
     struct slim_oracle *oracle; /* NULL: it left no tensors */
     json_t *facts;              /* what it said of its run */
+    bool quick;                 /* leave out what the recipe measures */
 };
 
 /* What one comparison found. */

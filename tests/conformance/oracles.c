@@ -4,6 +4,7 @@
  *     oracles            all of the small models
  *     oracles all        those of the real model too: an hour
  *     oracles NAME..     these, by folder and file: smollm2/dense
+ *     oracles quick ..   without perplexities, which take the longest
  *
  * At the end stands a table of what was measured.
  */
@@ -111,6 +112,7 @@ static struct row {
 static size_t row_count;
 
 static struct slim_oracle_run current;
+static bool quick;
 
 static bool starts(const char *text, const char *start)
 {
@@ -128,6 +130,7 @@ static void runs(void **state)
     const struct test *test = *state;
 
     slim_oracle_run_start(&current, test->oracle);
+    current.quick = quick;
     slim_oracle_run_go(&current);
 }
 
@@ -154,6 +157,21 @@ static const struct point *points_of(const char *oracle)
     return NULL;
 }
 
+static bool is_slow(const struct point *point)
+{
+    return point->measure == slim_oracle_ppl_2048 ||
+           point->measure == slim_oracle_ppl_128;
+}
+
+/* The one after it that is wanted, or NULL. */
+static const struct point *next_point(const struct point *point)
+{
+    do
+        point++;
+    while (point->what && quick && is_slow(point));
+    return point->what ? point : NULL;
+}
+
 static size_t add_test(struct CMUnitTest *tests, size_t count,
                        const char *oracle, const struct point *point)
 {
@@ -163,7 +181,7 @@ static size_t add_test(struct CMUnitTest *tests, size_t count,
     if (!test || count == MOST ||
         asprintf(&name, "%s: %s", oracle, point ? point->what : "runs") < 0)
         abort();
-    *test = (struct test){ name, oracle, point, point && !point[1].what };
+    *test = (struct test){ name, oracle, point, point && !next_point(point) };
     tests[count] = (struct CMUnitTest){ .name = name,
                                         .test_func = point ? holds : runs,
                                         .initial_state = test };
@@ -207,7 +225,10 @@ static size_t collect(struct CMUnitTest *tests, int argc, char **argv)
             if (!chosen(name, argc, argv))
                 continue;
             count = add_test(tests, count, name, NULL);
-            for (const struct point *p = points_of(name); p && p->what; p++)
+            const struct point *p = points_of(name);
+            if (p && quick && is_slow(p))
+                p = next_point(p);
+            for (; p; p = next_point(p))
                 count = add_test(tests, count, name, p);
         }
     globfree(&found);
@@ -243,7 +264,9 @@ static void print_table(void)
 int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[MOST];
-    size_t count = collect(tests, argc, argv);
+
+    quick = argc > 1 && strcmp(argv[1], "quick") == 0;
+    size_t count = collect(tests, argc - quick, argv + quick);
 
     if (count == 0) {
         printf("# no oracle of that name in ../shared\n");
