@@ -33,6 +33,7 @@ slim_tests = \
     %D%/property/lang_roundtrip \
     %D%/property/model_gradient \
     %D%/property/model_identity \
+    %D%/property/slice \
     %D%/property/prune \
     %D%/unit/base_arena \
     %D%/unit/base_diag \

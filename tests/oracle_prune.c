@@ -32,19 +32,32 @@ static size_t scored(const struct slim_oracle_run *run)
     return count;
 }
 
-static void compare_scores(struct slim_distance *most, const double *have,
-                           const float *want, size_t count)
+static double mean_of(const float *values, size_t count)
 {
+    double sum = 0.0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i];
+    return sum / (double)count;
+}
+
+/* Relative to the score, or to it and `floor` times their mean. */
+static void compare_scores(struct slim_distance *most, const double *have,
+                           const float *want, size_t count, double floor)
+{
+    double mean = floor * mean_of(want, count);
+
     for (size_t u = 0; u < count; u++) {
         double w = (double)want[u];
-        double apart = fabs(have[u] - w) / fabs(w);
+        double apart = fabs(have[u] - w) / (fabs(w) + mean);
         if (apart <= most->apart)
             continue;
         *most = (struct slim_distance){ have[u], w, apart };
     }
 }
 
-struct slim_distance slim_oracle_scores(struct slim_oracle_run *run)
+static struct slim_distance scores_apart(struct slim_oracle_run *run,
+                                         double floor)
 {
     const struct slim_op *op = slim_oracle_run_op(run, "score");
     const struct slim_scores *scores = run->session->run.results[op->id].scores;
@@ -59,12 +72,22 @@ struct slim_distance slim_oracle_scores(struct slim_oracle_run *run)
             continue;
         assert_non_null(scores->values[g]);
         assert_int_equal(count, group->units);
-        compare_scores(&most, scores->values[g], want, count);
+        compare_scores(&most, scores->values[g], want, count, floor);
         checked++;
     }
     assert_int_equal(checked, scored(run));
     assert_true(checked > 0);
     return most;
+}
+
+struct slim_distance slim_oracle_scores(struct slim_oracle_run *run)
+{
+    return scores_apart(run, 0.0);
+}
+
+struct slim_distance slim_oracle_scores_signed(struct slim_oracle_run *run)
+{
+    return scores_apart(run, 1.0);
 }
 
 /* Marks the indices of a group's root that are gone after all steps; the rows

@@ -43,6 +43,9 @@ struct slim_distance slim_oracle_nll_128(struct slim_oracle_run *run);
 
 /* Largest relative error of a unit's score. */
 struct slim_distance slim_oracle_scores(struct slim_oracle_run *run);
+/* The same relative to the score and the mean of its group: order=vector sums
+ * with signs, so a small score is the noise of large terms. */
+struct slim_distance slim_oracle_scores_signed(struct slim_oracle_run *run);
 /* Rows that were kept there and removed here, or the other way round, though
  * their scores say more than noise. */
 struct slim_distance slim_oracle_kept(struct slim_oracle_run *run);

@@ -50,18 +50,37 @@ static void first_columns(double *out, const double *a, size_t rows,
         memcpy(out + i * kept, a + i * width, kept * sizeof(*out));
 }
 
-/* q[width, kept] <- q U with U random orthogonal of size kept. */
-static bool turn(double *q, size_t width, size_t kept, uint64_t seed)
+/* Columns that the slice of this rotation will keep; all if there is none. */
+static size_t sliced_width(const struct slim_op *rotate, size_t site,
+                           size_t kept)
 {
-    double *u = malloc(kept * kept * sizeof(*u));
-    double *turned = malloc(width * kept * sizeof(*turned));
-    bool ok = u && turned && slim_random_orthogonal(u, kept, seed);
+    for (const struct slim_op *op = rotate->next; op; op = op->next)
+        if (op->after && op->stage != rotate->stage &&
+            slim_op_input(op, SLIM_TYPE_ROTATION) == rotate)
+            return op->after->sites[site] < kept ? op->after->sites[site]
+                                                 : kept;
+    return kept;
+}
+
+/* The first `count` columns of q[width, kept] <- themselves times U, random
+ * orthogonal. */
+static bool turn(struct slim_basis *basis, size_t count, uint64_t seed)
+{
+    size_t width = basis->width, kept = basis->kept;
+    double *u = malloc(count * count * sizeof(*u));
+    double *columns = malloc(width * count * sizeof(*columns));
+    double *turned = malloc(width * count * sizeof(*turned));
+    bool ok = u && columns && turned && slim_random_orthogonal(u, count, seed);
 
     if (ok) {
-        slim_gemm_f64(turned, q, u, width, kept, kept, false, false);
-        memcpy(q, turned, width * kept * sizeof(*q));
+        first_columns(columns, basis->q, width, kept, count);
+        slim_gemm_f64(turned, columns, u, width, count, count, false, false);
+        for (size_t i = 0; i < width; i++)
+            memcpy(basis->q + i * kept, turned + i * count,
+                   count * sizeof(*turned));
     }
     free(u);
+    free(columns);
     free(turned);
     return ok;
 }
@@ -72,6 +91,8 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
                                 struct slim_diag *diag)
 {
     const struct slim_rotate_args *args = rotate->args;
+    const struct slim_sample *sample = slim_op_sample(rotate);
+    uint64_t seed = sample ? (uint64_t)sample->seed : 0;
 
     if (!slim_eigh(gram, values, width))
         return slim_fail(diag, "R201", rotate->span,
@@ -85,7 +106,7 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
                          "out of memory for a basis of %zu x %zu", width, kept);
     first_columns(out->q, gram, width, width, kept);
     if (args->orient == SLIM_ORIENT_RANDOM &&
-        !turn(out->q, width, kept, (uint64_t)args->seed + 1000003 * site))
+        !turn(out, sliced_width(rotate, site, kept), seed + 1000003 * site))
         return slim_fail(diag, "R202", rotate->span,
                          "no random orientation was found for site %zu", site);
     return SLIM_OK;

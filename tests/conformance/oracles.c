@@ -4,7 +4,7 @@
  *     oracles            all of the small models
  *     oracles all        those of the real model too: an hour
  *     oracles NAME..     these, by folder and file: smollm2/dense
- *     oracles quick ..   without perplexities, which take the longest
+ *     oracles .. quick NAME..     without perplexities: they take the longest
  *
  * At the end stands a table of what was measured.
  */
@@ -40,6 +40,15 @@ static const struct point pruned[] = {
 static const struct point pruned_real[] = {
     { "parameters", slim_oracle_params, SLIM_NEAR_EXACT },
     { "scores", slim_oracle_scores, SLIM_NEAR_ORACLE_SCORE },
+    { "kept units", slim_oracle_kept, SLIM_NEAR_EXACT },
+    { "ppl 2048", slim_oracle_ppl_2048, SLIM_NEAR_PRUNED_PPL },
+    { "ppl 128", slim_oracle_ppl_128, SLIM_NEAR_PRUNED_PPL },
+    { 0 },
+};
+
+static const struct point vector_real[] = {
+    { "parameters", slim_oracle_params, SLIM_NEAR_EXACT },
+    { "scores", slim_oracle_scores_signed, SLIM_NEAR_ORACLE_SCORE },
     { "kept units", slim_oracle_kept, SLIM_NEAR_EXACT },
     { "ppl 2048", slim_oracle_ppl_2048, SLIM_NEAR_PRUNED_PPL },
     { "ppl 128", slim_oracle_ppl_128, SLIM_NEAR_PRUNED_PPL },
@@ -85,13 +94,10 @@ static const struct kind {
     const char *start;
     const struct point *points;
 } kinds[] = {
-    { "smollm2/dense", dense },
-    { "smollm2/lp_", pruned_real },
-    { "smollm2/slice_model", one_basis },
-    { "smollm2/slice", sliced_real },
-    { "stories/slice", sliced },
-    { "stories/", pruned },
-    { "tiny-llama-mha/slice", sliced_eps },
+    { "smollm2/dense", dense },       { "smollm2/lp_vectorize", vector_real },
+    { "smollm2/lp_", pruned_real },   { "smollm2/slice_model", one_basis },
+    { "smollm2/slice", sliced_real }, { "stories/slice", sliced },
+    { "stories/", pruned },           { "tiny-llama-mha/slice", sliced_eps },
     { "tiny-llama-mha/", pruned },
 };
 
@@ -100,7 +106,7 @@ static const struct kind {
 struct test {
     const char *name, *oracle;
     const struct point *point;
-    bool last;
+    bool quick, last;
 };
 
 enum { MOST = 1024 };
@@ -112,7 +118,6 @@ static struct row {
 static size_t row_count;
 
 static struct slim_oracle_run current;
-static bool quick;
 
 static bool starts(const char *text, const char *start)
 {
@@ -130,7 +135,7 @@ static void runs(void **state)
     const struct test *test = *state;
 
     slim_oracle_run_start(&current, test->oracle);
-    current.quick = quick;
+    current.quick = test->quick;
     slim_oracle_run_go(&current);
 }
 
@@ -164,7 +169,7 @@ static bool is_slow(const struct point *point)
 }
 
 /* The one after it that is wanted, or NULL. */
-static const struct point *next_point(const struct point *point)
+static const struct point *next_point(const struct point *point, bool quick)
 {
     do
         point++;
@@ -173,7 +178,8 @@ static const struct point *next_point(const struct point *point)
 }
 
 static size_t add_test(struct CMUnitTest *tests, size_t count,
-                       const char *oracle, const struct point *point)
+                       const char *oracle, const struct point *point,
+                       bool quick)
 {
     struct test *test = calloc(1, sizeof(*test));
     char *name = NULL;
@@ -181,7 +187,8 @@ static size_t add_test(struct CMUnitTest *tests, size_t count,
     if (!test || count == MOST ||
         asprintf(&name, "%s: %s", oracle, point ? point->what : "runs") < 0)
         abort();
-    *test = (struct test){ name, oracle, point, point && !next_point(point) };
+    *test = (struct test){ name, oracle, point, quick,
+                           point && !next_point(point, quick) };
     tests[count] = (struct CMUnitTest){ .name = name,
                                         .test_func = point ? holds : runs,
                                         .initial_state = test };
@@ -202,14 +209,31 @@ static char *oracle_name(const char *path)
     return name;
 }
 
-static bool chosen(const char *oracle, int argc, char **argv)
+/* Whether it is named, and if so, after `quick`. */
+static bool chosen(bool *quick, const char *oracle, int argc, char **argv)
 {
+    *quick = false;
     if (argc < 2)
         return !starts(oracle, "smollm2/");
     for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "all") == 0 || strcmp(argv[i], oracle) == 0)
+        if (strcmp(argv[i], "quick") == 0)
+            *quick = true;
+        else if (strcmp(argv[i], "all") == 0 || strcmp(argv[i], oracle) == 0)
             return true;
     return false;
+}
+
+static size_t add_tests(struct CMUnitTest *tests, size_t count,
+                        const char *oracle, bool quick)
+{
+    const struct point *point = points_of(oracle);
+
+    count = add_test(tests, count, oracle, NULL, quick);
+    if (point && quick && is_slow(point))
+        point = next_point(point, quick);
+    for (; point; point = next_point(point, quick))
+        count = add_test(tests, count, oracle, point, quick);
+    return count;
 }
 
 static size_t collect(struct CMUnitTest *tests, int argc, char **argv)
@@ -218,18 +242,13 @@ static size_t collect(struct CMUnitTest *tests, int argc, char **argv)
     char *pattern = folder ? slim_test_join(folder, "*/*.slim") : NULL;
     glob_t found = { 0 };
     size_t count = 0;
+    bool quick;
 
     if (pattern && glob(pattern, 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++) {
             char *name = oracle_name(found.gl_pathv[i]);
-            if (!chosen(name, argc, argv))
-                continue;
-            count = add_test(tests, count, name, NULL);
-            const struct point *p = points_of(name);
-            if (p && quick && is_slow(p))
-                p = next_point(p);
-            for (; p; p = next_point(p))
-                count = add_test(tests, count, name, p);
+            if (chosen(&quick, name, argc, argv))
+                count = add_tests(tests, count, name, quick);
         }
     globfree(&found);
     free(pattern);
@@ -264,9 +283,7 @@ static void print_table(void)
 int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[MOST];
-
-    quick = argc > 1 && strcmp(argv[1], "quick") == 0;
-    size_t count = collect(tests, argc - quick, argv + quick);
+    size_t count = collect(tests, argc, argv);
 
     if (count == 0) {
         printf("# no oracle of that name in ../shared\n");
