@@ -160,7 +160,7 @@ static void unequal_layers(void **state)
     fixture->op.amount = (struct slim_quantity){
         .kind = SLIM_QUANTITY_NUMBER,
         .to = true,
-        .value = (double)(slim_shape_params(shape) - 59 * 3 * 16),
+        .value = (double)(slim_shape_params(shape) - (uint64_t)59 * 3 * 16),
         .unit = "params"
     };
     resolve(fixture);
