@@ -73,7 +73,8 @@ slim_scripts = \
     %D%/doc_man.tap \
     %D%/golden.tap \
     %D%/layers.sh \
-    %D%/oracles.tap
+    %D%/oracles.tap \
+    %D%/same_bytes.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap
