@@ -16,6 +16,7 @@
 #define SLIM_NEAR_F64_EIGEN 1e-10      /* eigenvalues, LAPACK against LAPACK */
 #define SLIM_NEAR_ORACLE_LOGITS 2e-3   /* of the logits' standard deviation */
 #define SLIM_NEAR_ORACLE_GRADIENT 1e-4 /* relative Frobenius norm */
+#define SLIM_NEAR_ORACLE_BIASED 3e-4   /* where the oracle is known to be off */
 #define SLIM_NEAR_ORACLE_SCORE 1e-3    /* relative */
 #define SLIM_NEAR_ORACLE_EIGEN 1e-4    /* relative, largest eigenvalues */
 #define SLIM_NEAR_ORACLE_SLICED 1e-2   /* sliced logits, standard deviations */
