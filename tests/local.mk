@@ -24,6 +24,7 @@ check_LIBRARIES += %D%/libsupport.a
 slim_tests = \
     %D%/conformance/data \
     %D%/conformance/model \
+    %D%/conformance/model_real \
     %D%/conformance/oracles \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
@@ -31,6 +32,7 @@ slim_tests = \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
+    %D%/property/model_adapter \
     %D%/property/model_gradient \
     %D%/property/model_identity \
     %D%/property/slice \
