@@ -80,8 +80,9 @@ static size_t slots_for(size_t count)
 
 static enum slim_status no_memory(const struct slim_tokenizer_source *from)
 {
-    return slim_fail(from->diag, "O001", from->at,
-                     "not enough memory for the tokenizer's tables");
+    (void)slim_fail(from->diag, "O001", from->at,
+                    "not enough memory for the tokenizer's tables");
+    return SLIM_FAILED;
 }
 
 static enum slim_status read_vocabulary(struct slim_bpe *bpe,

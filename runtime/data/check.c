@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* No tokenizer in use makes tokens of more bytes than this on average. */
-#define BYTES_ENOUGH 12
+#define BYTES_ENOUGH 12u
 /* Files up to this size are read whole, so that what they hold is checked. */
 #define READ_WHOLE ((uint64_t)4 << 20)
 
@@ -105,7 +105,8 @@ static enum slim_status check_file(const struct checking *check)
                         check->at, check->diag))
         return SLIM_FAILED;
     /* JSON has marks and names beside its text */
-    uint64_t enough = BYTES_ENOUGH * (format == SLIM_FORMAT_TEXT ? 1 : 3);
+    uint64_t enough =
+        format == SLIM_FORMAT_TEXT ? BYTES_ENOUGH : 3 * BYTES_ENOUGH;
     uint64_t limit = check->place->set->limit;
     uint64_t usable = limit && limit < bytes ? limit : bytes;
     uint64_t share = check->place->to - check->place->from;

@@ -122,7 +122,7 @@ static enum slim_status encode_points(struct slim_text *out,
         return slim_fail(diag, "F403", (struct slim_span){ 0 },
                          "the text cannot be normalized: %s",
                          utf8proc_errmsg(count));
-    for (utf8proc_ssize_t i = 0; i < count; i++) {
+    for (utf8proc_ssize_t i = 0; points->items && i < count; i++) {
         utf8proc_uint8_t bytes[4];
         utf8proc_ssize_t used = utf8proc_encode_char(points->items[i], bytes);
 

@@ -177,6 +177,18 @@ static enum slim_status compile(struct slim_regex *regex, const char *pattern,
     return SLIM_OK;
 }
 
+static enum slim_status open_literal(struct slim_regex *regex, const char *text,
+                                     size_t length, struct slim_span at,
+                                     struct slim_diag *diag)
+{
+    regex->literal = malloc(length);
+    regex->length = length;
+    if (!regex->literal)
+        return slim_fail(diag, "O001", at, "not enough memory for a pattern");
+    memcpy(regex->literal, text, length);
+    return SLIM_OK;
+}
+
 static enum slim_status open_pattern(struct slim_regex *regex,
                                      const char *pattern, size_t length,
                                      struct slim_span at,
@@ -206,13 +218,7 @@ enum slim_status slim_regex_open(struct slim_regex **out, const char *pattern,
         status =
             slim_fail(diag, "F401", at, "a pattern of the tokenizer is empty");
     } else if (literal) {
-        regex->literal = malloc(length);
-        regex->length = length;
-        status = regex->literal ? SLIM_OK
-                                : slim_fail(diag, "O001", at,
-                                            "not enough memory for a pattern");
-        if (!status)
-            memcpy(regex->literal, pattern, length);
+        status = open_literal(regex, pattern, length, at, diag);
     } else {
         status = open_pattern(regex, pattern, length, at, diag);
     }

@@ -153,10 +153,12 @@ enum slim_status slim_grow(void **items, size_t *capacity, size_t count,
     void *larger =
         slim_size_mul(&bytes, wanted, size) ? realloc(*items, bytes) : NULL;
 
-    if (!larger)
-        return slim_fail(diag, "O001", (struct slim_span){ 0 },
-                         "not enough memory for %zu items of %zu bytes", wanted,
-                         size);
+    if (!larger) {
+        (void)slim_fail(diag, "O001", (struct slim_span){ 0 },
+                        "not enough memory for %zu items of %zu bytes", wanted,
+                        size);
+        return SLIM_FAILED;
+    }
     *items = larger;
     *capacity = wanted;
     return SLIM_OK;

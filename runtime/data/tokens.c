@@ -23,8 +23,9 @@ struct loading {
 
 static enum slim_status no_memory(const struct loading *load)
 {
-    return slim_fail(load->diag, "O001", load->at,
-                     "not enough memory for the tokens of this sample");
+    (void)slim_fail(load->diag, "O001", load->at,
+                    "not enough memory for the tokens of this sample");
+    return SLIM_FAILED;
 }
 
 /* ---- which ones ---- */
@@ -247,7 +248,7 @@ static void hash_records(struct slim_tokens *out, const struct slim_rows *rows)
 static void find_length(struct slim_tokens *out)
 {
     out->uniform = true;
-    out->length = out->starts[1];
+    out->length = out->sequences > 0 ? out->starts[1] : 0;
     for (size_t i = 0; i < out->sequences; i++) {
         size_t length = out->starts[i + 1] - out->starts[i];
 

@@ -47,7 +47,7 @@ static struct slim_tokens *want(struct bench *bench, struct slim_sample sample,
                                 enum slim_cut cut)
 {
     struct slim_span nowhere = { 0 };
-    struct slim_tokens *tokens;
+    struct slim_tokens *tokens = NULL;
 
     if (slim_data_check(&bench->world, &sample, nowhere, &bench->diag) ||
         slim_tokens_load(&tokens, &sample, cut, &bench->world, bench->tokenizer,

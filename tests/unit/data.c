@@ -95,6 +95,8 @@ static struct slim_tokens *want(struct bench *bench, struct slim_sample sample,
     if (load(bench, sample, cut) ||
         slim_data_check(&bench->world, &sample, nowhere, &bench->diag))
         fail_msg("%s", slim_test_diag(&bench->diag));
+    if (!bench->tokens)
+        abort();
     return bench->tokens;
 }
 
