@@ -16,7 +16,7 @@
  * ($XDG_DATA_HOME/slimc/data). `-d NAME=FILE` names a file for a set outright.
  */
 struct slim_data_map {
-    const char *set;   /* "alpaca" or "alpaca.train" */
+    const char *set; /* "alpaca" or "alpaca.train" */
     const char *file;
     bool used;
     struct slim_data_map *next;
@@ -27,7 +27,7 @@ struct slim_data_world {
     const char *recipe;       /* directory of the recipe, or NULL */
     const char **directories; /* NULL-terminated */
     struct slim_data_map *maps;
-    const char *model;        /* directory with the tokenizer, or NULL */
+    const char *model; /* directory with the tokenizer, or NULL */
     struct slim_arena *arena;
 };
 
@@ -38,18 +38,18 @@ struct slim_data_world {
  * wanted: too short; 12 bytes a token: enough), in between the text is
  * tokenized if the model is known.
  */
-SLIM_NODISCARD enum slim_status
-slim_data_check(void *world, const struct slim_sample *sample,
-                struct slim_span at, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_data_check(
+    void *world, const struct slim_sample *sample, struct slim_span at,
+    struct slim_diag *diag);
 
 /* What a stage reads. Sequences are laid end to end as in slim_batch. */
 struct slim_tokens {
     int32_t *ids;
-    int32_t *prompt;   /* [sequences]: leading tokens that are the prompt of a
+    int32_t *prompt; /* [sequences]: leading tokens that are the prompt of a
                           record (for masking); 0 for windows of text */
-    size_t *starts;    /* [sequences + 1] */
+    size_t *starts;  /* [sequences + 1] */
     size_t sequences;
-    bool uniform;      /* every sequence has `length` tokens */
+    bool uniform; /* every sequence has `length` tokens */
     size_t length;
     struct slim_digest digest; /* of the ids: enters cache keys */
     struct slim_digest text;   /* of the text they were cut from */
@@ -65,11 +65,11 @@ struct slim_tokens {
  */
 enum slim_cut { SLIM_CUT_WINDOWS, SLIM_CUT_RECORDS };
 
-SLIM_NODISCARD enum slim_status
-slim_tokens_load(struct slim_tokens **out, const struct slim_sample *sample,
-                 enum slim_cut cut, const struct slim_data_world *world,
-                 const struct slim_tokenizer *tokenizer, struct slim_span at,
-                 struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_tokens_load(
+    struct slim_tokens **out, const struct slim_sample *sample,
+    enum slim_cut cut, const struct slim_data_world *world,
+    const struct slim_tokenizer *tokenizer, struct slim_span at,
+    struct slim_diag *diag);
 void slim_tokens_free(struct slim_tokens *tokens);
 
 #endif
