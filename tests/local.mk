@@ -26,6 +26,7 @@ slim_tests = \
     %D%/conformance/model \
     %D%/conformance/model_real \
     %D%/conformance/oracles \
+    %D%/conformance/saved \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
     %D%/property/kernel_eigen \
@@ -131,6 +132,7 @@ AM_TESTS_ENVIRONMENT = \
     SLIMC='$(abs_top_builddir)/slimc$(EXEEXT)'; export SLIMC; \
     srcdir='$(abs_top_srcdir)'; export srcdir; \
     builddir='$(abs_top_builddir)'; export builddir; \
+    OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
     unset SLIMC_FAIL_WRITE SLIMC_DATA;
 
 # The four kinds of slim_share_directory, as links into the source tree.
