@@ -175,6 +175,12 @@ uint64_t slim_shape_macs(const struct slim_shape *shape, uint64_t tokens);
 void slim_tensor_units(size_t *units, const struct slim_shape *shape,
                        const struct slim_tensor *tensor, size_t d, size_t axis);
 
+/* Indices of a dimension that one unit of an axis owns: of q's rows, rep * dim
+ * for each kv head. */
+size_t slim_tensor_per_unit(const struct slim_shape *shape,
+                            const struct slim_tensor *tensor, size_t d,
+                            size_t axis);
+
 /* Start of the labelled part of a dimension and the distance between the
  * blocks of one kv head: used by fused qkv. False if there is no such part.
  * Part of kv head h starts at *start + h * *stride and has *length indices

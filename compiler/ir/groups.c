@@ -22,6 +22,7 @@ struct graph {
     struct vertex *vertices;
     size_t vertex_count;
     size_t instance_count;
+    size_t *degree;    /* vertices of each instance */
     size_t *component; /* of each instance; SLIM_NO_UNIT: not reached yet */
 };
 
@@ -49,23 +50,6 @@ static size_t instance_of(const struct slim_shape *shape,
     return arch->site_count + layer * arch->axis_count + axis;
 }
 
-/* The list is as long as the dimension, so it does not stay in the arena. */
-static size_t indices_per_unit(const struct slim_shape *shape,
-                               const struct slim_tensor *tensor, size_t d,
-                               size_t axis)
-{
-    size_t size = slim_tensor_size(shape, tensor, d), first = 0;
-    if (tensor->dims[d]->kind == SLIM_DIM_AXIS)
-        return 1;
-    struct slim_arena *arena = slim_arena_open();
-    size_t *units = SLIM_NEW_ARRAY(arena, size, size_t);
-    slim_tensor_units(units, shape, tensor, d, axis);
-    for (size_t i = 0; i < size; i++)
-        first += units[i] == 0;
-    slim_arena_close(arena);
-    return first;
-}
-
 /* Rows are made by a tensor and columns read; an embedding reads ids and makes
  * columns, a shortcut is stored the other way round. */
 static bool dim_is_output(const struct slim_tensor *tensor, size_t d)
@@ -91,8 +75,10 @@ static void add_vertex(struct graph *graph, const struct slim_tensor *tensor,
     vertex->member.tensor = tensor;
     vertex->member.dim = d;
     vertex->member.output = dim_is_output(tensor, d);
-    vertex->member.per_unit = indices_per_unit(graph->shape, tensor, d, axis);
+    vertex->member.per_unit =
+        slim_tensor_per_unit(graph->shape, tensor, d, axis);
     vertex->instance = instance_of(graph->shape, tensor, d, axis);
+    graph->degree[vertex->instance]++;
     vertex->inside = vertex->member.output
                          ? !node_is_last(arch, tensor->node)
                          : slim_blocks[tensor->node->kind].inputs > 0;
@@ -182,8 +168,8 @@ struct collection {
 static size_t count_members(const struct graph *graph, size_t component)
 {
     size_t count = 0;
-    for (size_t v = 0; v < graph->vertex_count; v++)
-        count += graph->component[graph->vertices[v].instance] == component;
+    for (size_t i = 0; i < graph->instance_count; i++)
+        count += graph->component[i] == component ? graph->degree[i] : 0;
     return count;
 }
 
@@ -272,6 +258,7 @@ struct slim_groups *slim_discover(const struct slim_shape *shape,
     const struct slim_arch *arch = shape->arch;
     struct graph graph = { .shape = shape, .arena = arena };
     graph.instance_count = arch->site_count + arch->layers * arch->axis_count;
+    graph.degree = SLIM_NEW_ARRAY(arena, graph.instance_count, size_t);
     graph.component = SLIM_NEW_ARRAY(arena, graph.instance_count, size_t);
     for (size_t i = 0; i < graph.instance_count; i++)
         graph.component[i] = SLIM_NO_UNIT;
@@ -282,7 +269,8 @@ struct slim_groups *slim_discover(const struct slim_shape *shape,
     /* blocks of each layer first, the stream last */
     for (size_t i = 0; i < graph.instance_count; i++) {
         size_t instance = (i + arch->site_count) % graph.instance_count;
-        if (graph.component[instance] != SLIM_NO_UNIT)
+        if (graph.component[instance] != SLIM_NO_UNIT ||
+            graph.degree[instance] == 0)
             continue;
         close_component(&graph, instance);
         make_group(groups, &graph, instance);

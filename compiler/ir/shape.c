@@ -104,6 +104,29 @@ size_t slim_tensor_size(const struct slim_shape *shape,
     return dim_size(tensor->dims[d], place_of(shape, tensor, d));
 }
 
+static size_t dim_per_unit(const struct slim_dim *dim, size_t axis,
+                           struct place place)
+{
+    size_t sum = 0;
+    if (dim->kind == SLIM_DIM_AXIS)
+        return dim->axis == axis;
+    for (size_t p = 0; p < dim->part_count; p++) {
+        size_t own = dim_per_unit(dim->parts[p], axis, place);
+        for (size_t q = 0; q < dim->part_count; q++)
+            if (dim->kind == SLIM_DIM_PRODUCT && q != p && own > 0)
+                own *= dim_size(dim->parts[q], place);
+        sum += own;
+    }
+    return sum;
+}
+
+size_t slim_tensor_per_unit(const struct slim_shape *shape,
+                            const struct slim_tensor *tensor, size_t d,
+                            size_t axis)
+{
+    return dim_per_unit(tensor->dims[d], axis, place_of(shape, tensor, d));
+}
+
 /*
  * Writes the coordinates of one dimension: `count` runs of the expression, each
  * index of which stands for `inner` indices of the dimension. `outer` is the
