@@ -351,6 +351,7 @@ static void fill_facts(struct slim_arch *arch, const struct slim_config *config)
     arch->file = family->path;
     arch->config = config;
     arch->description = family->root;
+    arch->dtype = SLIM_DTYPE_F32; /* until weights say otherwise */
     arch->shortcut_names = family->shortcut;
     arch->save_type = family->classes[0].type;
     arch->save_class = family->classes[0].name;

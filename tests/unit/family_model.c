@@ -323,8 +323,10 @@ static void given_models_open(void **state)
 static void given_models_of_trial_families_open(void **state)
 {
     (void)state;
-    static const char *const models[] = { "bloom", "gpt2", "opt", "phi",
-                                          "phi3" };
+    static const char *const models[] = {
+        "baichuan-13b", "baichuan-7b", "bloom", "chatglm-6b", "gemma",
+        "gpt-neox",     "gpt2",        "opt",   "phi",        "phi3",
+    };
     char *families = slim_test_source("tests/families");
     for (size_t m = 0; m < SLIM_COUNT(models); m++) {
         struct slim_model_info *info = NULL;
