@@ -18,6 +18,7 @@
 #define SLIM_NEAR_ORACLE_GRADIENT 1e-4 /* relative Frobenius norm */
 #define SLIM_NEAR_ORACLE_BIASED 3e-4   /* where the oracle is known to be off */
 #define SLIM_NEAR_ORACLE_SCORE 1e-3    /* relative */
+#define SLIM_NEAR_ORACLE_SIGNED 5e-3   /* sums with signs: of score plus mean */
 #define SLIM_NEAR_ORACLE_EIGEN 1e-4    /* relative, largest eigenvalues */
 #define SLIM_NEAR_ORACLE_SLICED 1e-2   /* sliced logits, standard deviations */
 #define SLIM_NEAR_DENSE_PPL 2e-4       /* relative */

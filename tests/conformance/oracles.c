@@ -48,7 +48,7 @@ static const struct point pruned_real[] = {
 
 static const struct point vector_real[] = {
     { "parameters", slim_oracle_params, SLIM_NEAR_EXACT },
-    { "scores", slim_oracle_scores_signed, SLIM_NEAR_ORACLE_SCORE },
+    { "scores", slim_oracle_scores_signed, SLIM_NEAR_ORACLE_SIGNED },
     { "kept units", slim_oracle_kept, SLIM_NEAR_EXACT },
     { "ppl 2048", slim_oracle_ppl_2048, SLIM_NEAR_PRUNED_PPL },
     { "ppl 128", slim_oracle_ppl_128, SLIM_NEAR_PRUNED_PPL },
