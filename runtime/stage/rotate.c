@@ -114,11 +114,27 @@ static enum slim_status check_blocks(const struct slim_op *op,
     return SLIM_OK;
 }
 
+struct slim_cost slim_rotate_cost(const struct slim_op *op)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+    double tokens = sample ? (double)sample->n * (double)sample->len : 0.0;
+    uint64_t length = sample ? (uint64_t)sample->len : 1;
+    double width = (double)op->before->sites[0];
+    double sites = (double)op->before->arch->site_count;
+    double pass =
+        2.0 * (double)slim_shape_macs(op->before, length) / (double)length;
+
+    return (struct slim_cost){
+        .flops = tokens * (pass + sites * width * width) +
+                 10.0 * sites * width * width * width,
+        .memory = (uint64_t)(tokens * width * 4.0 + width * width * 32.0),
+    };
+}
+
 static enum slim_status resolve_rotate(struct slim_op *op,
                                        struct slim_diag *diag)
 {
     const struct slim_rotate_args *args = op->args;
-    const struct slim_sample *sample = slim_op_sample(op);
 
     if (check_blocks(op, diag) != SLIM_OK)
         return SLIM_FAILED;
@@ -142,13 +158,8 @@ static enum slim_status resolve_rotate(struct slim_op *op,
             : "%zu basis of %zu x %zu",
         args->per == SLIM_PER_BLOCK ? op->before->arch->site_count : (size_t)1,
         op->before->sites[0], op->before->sites[0]);
-    double tokens = sample ? (double)sample->n * (double)sample->len : 0.0;
-    double width = (double)op->before->sites[0];
-    double sites = (double)op->before->arch->site_count;
-    op->cost.flops =
-        2.0 * (double)slim_shape_macs(op->before, 2048) / 2048.0 * tokens +
-        sites * tokens * width * width + 10.0 * width * width * width * sites;
-    op->cost.memory = (uint64_t)(tokens * width * 4.0 + width * width * 32.0);
+    if (!(op->fused && after->shortcuts)) /* else slice does it, and counts */
+        op->cost = slim_rotate_cost(op);
     return SLIM_OK;
 }
 

@@ -78,6 +78,9 @@ float *slim_norm_gain(struct slim_model *model, const struct slim_node *norm,
 const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
                                           const struct slim_node *node);
 
+/* What gathering and turning cost, for the plan. */
+struct slim_cost slim_rotate_cost(const struct slim_op *rotate);
+
 /* The two algorithms. `shape` is that of the result. */
 SLIM_NODISCARD enum slim_status slim_rotate_blocks(
     struct slim_model **out, struct slim_rotation **rotation,

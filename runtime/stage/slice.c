@@ -69,7 +69,7 @@ static enum slim_status resolve_slice(struct slim_op *op,
         slim_arena_printf(diag->arena, "%zu/%zu width (-%.2f%%)", kept, width,
                           100.0 * (1.0 - (double)kept / (double)width));
     if (op->fused && rotate && after->shortcuts)
-        op->cost = rotate->cost;
+        op->cost = slim_rotate_cost(rotate);
     op->cost.memory += (uint64_t)slim_shape_params(after) * 4;
     return SLIM_OK;
 }

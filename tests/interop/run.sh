@@ -40,6 +40,9 @@ slice 25% of width"
 save basis "$model" "$cal
 rotate pca on cal
 slice 25% of width"
+save decoupled "$model" "$cal
+rotate pca on cal
+slice to 80 width"
 save both "$model" "$cal
 score l1
 prune 20% of params
