@@ -77,6 +77,7 @@ slim_scripts = \
     %D%/golden.tap \
     %D%/layers.sh \
     %D%/oracles.tap \
+    %D%/recipes.tap \
     %D%/same_bytes.tap
 
 # What `make golden-update` runs.
