@@ -26,9 +26,8 @@ static void philox(uint32_t x[4], uint64_t seed)
     }
 }
 
-/* The block of one place: two words of 64 bits. */
-static void block(uint64_t out[2], uint64_t seed, uint64_t stream,
-                  uint64_t index)
+void slim_random_block(uint64_t out[2], uint64_t seed, uint64_t stream,
+                       uint64_t index)
 {
     uint32_t x[4] = { (uint32_t)index, (uint32_t)(index >> 32),
                       (uint32_t)stream, (uint32_t)(stream >> 32) };
@@ -47,7 +46,7 @@ uint64_t slim_random_u64(uint64_t seed, uint64_t stream, uint64_t index)
 {
     uint64_t words[2];
 
-    block(words, seed, stream, index);
+    slim_random_block(words, seed, stream, index);
     return words[0];
 }
 
@@ -61,7 +60,7 @@ double slim_random_normal(uint64_t seed, uint64_t stream, uint64_t index)
     static const double two_pi = 6.283185307179586476925;
     uint64_t words[2];
 
-    block(words, seed, stream, index);
+    slim_random_block(words, seed, stream, index);
     /* 1 - u is in (0, 1]: its logarithm is finite */
     return sqrt(-2.0 * log(1.0 - unit(words[0]))) *
            cos(two_pi * unit(words[1]));

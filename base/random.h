@@ -21,6 +21,9 @@ enum slim_stream {
 };
 
 uint64_t slim_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
+/* The whole block of a place: slim_random_u64 is its first word. */
+void slim_random_block(uint64_t out[2], uint64_t seed, uint64_t stream,
+                       uint64_t index);
 /* Uniform in [0, 1), 53 bits. */
 double slim_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* Standard normal (Box-Muller on two words of the same block). */

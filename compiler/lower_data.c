@@ -116,6 +116,17 @@ static void row_defaults(struct slim_sample *sample, struct slim_compilation *c)
             (void)slim_param_parse(sample, p, p->initial, c->arena);
 }
 
+/* A length that nobody wrote is not longer than the model was made for. */
+static void cap_length(struct slim_sample *sample,
+                       const struct slim_compilation *c)
+{
+    const struct slim_model_info *model = c->program->model;
+
+    if (model && model->arch->context > 1 &&
+        (size_t)sample->len > model->arch->context)
+        sample->len = (long)model->arch->context;
+}
+
 enum slim_status slim_define_data(struct slim_compilation *c,
                                   struct slim_stmt *stmt)
 {
@@ -133,6 +144,7 @@ enum slim_status slim_define_data(struct slim_compilation *c,
     d->stmt = stmt;
     d->sample = SLIM_NEW(c->arena, struct slim_sample);
     row_defaults(d->sample, c);
+    cap_length(d->sample, c);
     d->broken = read_source(d->sample, c, stmt->value) != SLIM_OK;
     for (const struct slim_arg *arg = stmt->args; arg; arg = arg->next)
         if (define_arg(d->sample, c, stmt, arg) != SLIM_OK)
@@ -283,6 +295,7 @@ static enum slim_status lower_one(struct slim_lowering *l,
     row_defaults(&sample, l->c);
     stage_defaults(&sample, l, name);
     documented(&sample, l->c, said);
+    cap_length(&sample, l->c);
     enum slim_status status = explicit_args(&sample, l, name);
     if (on) {
         sample.set = sample.split = NULL;

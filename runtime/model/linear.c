@@ -19,7 +19,7 @@ static struct slim_adapter *adapter_of(const struct slim_step *step,
 
 /*
  * y = x with elements dropped, the rest divided by 1 - p. Element i is dropped
- * by 16 bits of the generator's word i / 4 at the call's place, so that the
+ * by 16 bits of the generator's block i / 8 at the call's place, so that the
  * backward makes the same mask again.
  */
 static void drop(float *y, const float *x, size_t count,
@@ -29,10 +29,16 @@ static void drop(float *y, const float *x, size_t count,
     uint64_t bound = (uint64_t)((double)adapter->dropout * 65536.0 + 0.5);
     float up = 1.0f / (1.0f - adapter->dropout);
 
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t word = slim_random_u64(adapter->seed, stream, i / 4);
-        for (size_t j = i; j < count && j < i + 4; j++, word >>= 16)
-            y[j] = (word & 0xffffu) < bound ? 0.0f : x[j] * up;
+    for (size_t i = 0; i < count; i += 8) {
+        uint64_t words[2];
+
+        slim_random_block(words, adapter->seed, stream, i / 8);
+        for (size_t j = i; j < count && j < i + 8; j++) {
+            uint64_t *word = &words[(j - i) / 4];
+
+            y[j] = (*word & 0xffffu) < bound ? 0.0f : x[j] * up;
+            *word >>= 16;
+        }
     }
 }
 
