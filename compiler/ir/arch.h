@@ -99,7 +99,7 @@ struct slim_node {
  * (or embedding), so between two adds every reader sees one site.
  */
 struct slim_arch {
-    const char *family; /* "llama" */
+    const char *family; /* by the family file */
     const char *file;   /* the YAML it came from */
     size_t layers;
     struct slim_axis *axes;
@@ -267,10 +267,9 @@ SLIM_NODISCARD enum slim_status slim_model_open(struct slim_model_info **out,
 
 /* The same for a model whose weights do not exist yet: DIR/config.json alone.
  * No tensor of the arch has a place on disk, and its dtype is F32. */
-SLIM_NODISCARD enum slim_status
-slim_model_describe(struct slim_model_info **out, const char *directory,
-                    const char *families, struct slim_span at,
-                    struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_describe(
+    struct slim_model_info **out, const char *directory, const char *families,
+    struct slim_span at, struct slim_diag *diag);
 
 /* "slimc" of a config.json: what slim_model_open needs to find the shape again.
  * The caller owns it (json_decref). */

@@ -30,7 +30,7 @@ struct slim_setting {
 };
 
 struct slim_slot {
-    const char *name;    /* "q"; its bias is the slot "q_bias" */
+    const char *name; /* "q"; its bias is the slot "q_bias" */
     bool required;
     const char *help;
 };
@@ -38,12 +38,12 @@ struct slim_slot {
 struct slim_block {
     const char *name; /* "attention" */
     enum slim_role role;
-    size_t inputs;    /* registers read: 0 for embedding (reads ids), 1, 2 */
+    size_t inputs; /* registers read: 0 for embedding (reads ids), 1, 2 */
     const struct slim_slot *slots;
     size_t slot_count;
     const struct slim_setting *settings;
     size_t setting_count;
-    const char *const *forms; /* sets of slots that make the block whole, as
+    const char *const *forms;  /* sets of slots that make the block whole, as
                                  "q k v o"; slots in no form are extras; NULL
                                  ends the list */
     const unsigned char *walk; /* slots in the order in which a group lists

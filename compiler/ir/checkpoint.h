@@ -17,7 +17,7 @@ enum slim_dtype {
     SLIM_DTYPE_COUNT
 };
 
-const char *slim_dtype_name(enum slim_dtype dtype);  /* "BF16" */
+const char *slim_dtype_name(enum slim_dtype dtype); /* "BF16" */
 size_t slim_dtype_bits(enum slim_dtype dtype);
 bool slim_dtype_computes(enum slim_dtype dtype);
 bool slim_dtype_find(enum slim_dtype *out, const char *name);
@@ -65,11 +65,10 @@ struct slim_tensor_list {
     size_t count, capacity;
 };
 struct json_t;
-SLIM_NODISCARD enum slim_status
-slim_header_parse(struct slim_tensor_list *out, struct json_t **metadata,
-                  const char *header, size_t header_length, uint64_t file_size,
-                  size_t file, const struct slim_source *name,
-                  struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_header_parse(
+    struct slim_tensor_list *out, struct json_t **metadata, const char *header,
+    size_t header_length, uint64_t file_size, size_t file,
+    const struct slim_source *name, struct slim_diag *diag);
 
 /*
  * Opens a checkpoint: `path` is a directory with model.safetensors or
@@ -77,13 +76,12 @@ slim_header_parse(struct slim_tensor_list *out, struct json_t **metadata,
  * file. Index entries with path separators, missing shards, tensors that the
  * index and the shards do not agree on are errors. Reads headers only.
  */
-SLIM_NODISCARD enum slim_status
-slim_checkpoint_open(struct slim_checkpoint **out, const char *path,
-                     struct slim_span at, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_checkpoint_open(
+    struct slim_checkpoint **out, const char *path, struct slim_span at,
+    struct slim_diag *diag);
 
 /* By binary search; NULL if there is none. */
-const struct slim_disk_tensor *
-slim_checkpoint_find(const struct slim_checkpoint *checkpoint,
-                     const char *name);
+const struct slim_disk_tensor *slim_checkpoint_find(
+    const struct slim_checkpoint *checkpoint, const char *name);
 
 #endif
