@@ -125,7 +125,7 @@ enum slim_status slim_synth_write(const char *directory,
     if (status == SLIM_OK)
         status = write_weights(temporary, &synth, dtype, diag);
     if (status == SLIM_OK && rename(temporary, directory) != 0)
-        status = slim_fail(diag, "I413", nowhere,
+        status = slim_fail(diag, "I421", nowhere,
                            "could not give \"%s\" its name", directory);
     if (status != SLIM_OK)
         slim_remove_tree(temporary);
