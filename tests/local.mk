@@ -62,6 +62,7 @@ slim_tests = \
     %D%/unit/lang_parse \
     %D%/unit/lang_print \
     %D%/unit/lang_refuse \
+    %D%/unit/model_read \
     %D%/unit/prune_count \
     %D%/unit/score_terms \
     %D%/unit/shape \

@@ -1,19 +1,12 @@
 /* block_head.c - the final norm's rows to logits, losses and their gradients */
 #include "runtime/model/layer.h"
 
-static enum slim_status head_find(const struct slim_node **out,
-                                  const struct slim_layer *layer,
-                                  struct slim_diag *diag)
+static const struct slim_node *head_find(const struct slim_layer *layer)
 {
-    for (size_t n = layer->first; n < layer->last; n++) {
-        const struct slim_node *node = &layer->arch->nodes[n];
-        if (node->kind == SLIM_BLOCK_HEAD) {
-            *out = node;
-            return SLIM_OK;
-        }
-    }
-    return slim_fail(diag, "R126", (struct slim_span){ 0 },
-                     "the loaded part of the model has no head");
+    for (size_t n = layer->first; n < layer->last; n++)
+        if (layer->arch->nodes[n].kind == SLIM_BLOCK_HEAD)
+            return &layer->arch->nodes[n];
+    return NULL;
 }
 
 /* A step at the head, so that slots are read as in other blocks. */
@@ -22,10 +15,18 @@ static enum slim_status head_step(struct slim_step *out,
                                   const struct slim_kernels *kernels,
                                   struct slim_diag *diag)
 {
-    *out = (struct slim_step){
-        .layer = layer, .tokens = rows, .kernels = kernels, .diag = diag
-    };
-    return head_find(&out->node, layer, diag);
+    const struct slim_node *node = head_find(layer);
+
+    *out = (struct slim_step){ .layer = layer,
+                               .node = node,
+                               .tokens = rows,
+                               .kernels = kernels,
+                               .diag = diag };
+    if (node)
+        return SLIM_OK;
+    (void)slim_fail(diag, "R126", (struct slim_span){ 0 },
+                    "the loaded part of the model has no head");
+    return SLIM_FAILED;
 }
 
 enum slim_status slim_head_logits(float *logits, struct slim_layer *layer,
@@ -69,7 +70,8 @@ enum slim_status slim_head_loss_grad(double *nll, float *dx,
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (adapters && adapters[step.node->slots[SLIM_HEAD_WEIGHT]->index])
+    const struct slim_tensor *weighted = step.node->slots[SLIM_HEAD_WEIGHT];
+    if (adapters && weighted && adapters[weighted->index])
         return slim_fail(diag, "R127", (struct slim_span){ 0 },
                          "an adapter on the head is not possible: its loss is "
                          "taken without a whole matrix of logits");

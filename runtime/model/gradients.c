@@ -321,10 +321,9 @@ static enum slim_status backward_open(struct backward *run)
         return slim_fail(pass->diag, "O101", (struct slim_span){ 0 },
                          "out of memory: the inputs of %zu layers", layers);
     wanted_find(run);
-    double calls =
-        (double)((pass->windows + pass->together - 1) / pass->together);
-    pass->total = calls * (double)(layers + 1) +
-                  3.0 * calls * (double)((long)layers + 1 - run->lowest);
+    size_t calls = (pass->windows + pass->together - 1) / pass->together;
+    size_t back = (size_t)((long)layers + 1 - run->lowest);
+    pass->total = (double)(calls * (layers + 1 + 3 * back));
     if (run->table && slim_floats_need(&run->tied, run->table_count, 1,
                                        "the gradient of the embedding",
                                        pass->diag) != SLIM_OK)

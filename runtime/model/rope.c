@@ -56,6 +56,14 @@ static size_t longest_sequence(const struct slim_batch *batch)
     return longest;
 }
 
+static bool settings_same(const double *a, const double *b)
+{
+    for (size_t i = 0; i < SLIM_SETTINGS; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
 enum slim_status slim_angles_fit(struct slim_step *step, size_t rotary)
 {
     struct slim_angles *angles = &step->layer->angles;
@@ -64,7 +72,7 @@ enum slim_status slim_angles_fit(struct slim_step *step, size_t rotary)
 
     if (rotary == 0 ||
         (angles->rotary == rotary && angles->positions >= positions &&
-         memcmp(angles->settings, settings, sizeof(angles->settings)) == 0))
+         settings_same(angles->settings, settings)))
         return SLIM_OK;
     angles->rotary = 0;
     if (slim_floats_need(&angles->cosine, positions, half, "rotary angles",
