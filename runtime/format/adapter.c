@@ -92,7 +92,8 @@ enum slim_status slim_export_adapter(struct slim_export *export,
 {
     struct slim_run *run = export->run;
     struct slim_out_tensors outputs = { .dtype = export->dtype,
-                                        .shard_bytes = export->shard_bytes,
+                                        .shard_bytes =
+                                            UINT64_MAX /* PEFT knows one */,
                                         .fill = fill };
 
     if (write_config(export, adapters) != SLIM_OK)

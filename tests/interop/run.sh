@@ -57,6 +57,19 @@ prune 25% of groups in mlp layers 1"
 prune 50% of groups in attn"
 done
 
+# An adapter on its base must compute what the merged model computes.
+cat > "$work/adapter.slim" <<END
+slim 1
+score l2
+prune 25% of groups in mlp layers 0..7
+save hf "$work/adapter-base" dtype=f32
+recover lora on "sample.txt" r=4 steps=20 batch=4 lr=5e-3 warmup=2 len=64
+save hf "$work/adapter-merged" dtype=f32
+save adapter "$work/adapter"
+END
+"$build/slimc" run -q --force --data "$source/model/text" \
+    "$work/adapter.slim" "$model"
+
 for version in $versions; do
     venv=$work/$(echo "$version" | tr -dc 'a-z0-9')
     if [ ! -x "$venv/bin/python" ]; then
@@ -66,4 +79,6 @@ for version in $versions; do
     # shellcheck disable=SC2086 # a list of paths
     "$venv/bin/python" "$source/tests/interop/check.py" \
         "$build/tests/interop/logits" $saved
+    "$venv/bin/python" "$source/tests/interop/adapter.py" \
+        "$work/adapter-base" "$work/adapter" "$work/adapter-merged"
 done
