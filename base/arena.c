@@ -21,10 +21,17 @@ struct slim_arena {
     struct block *blocks; /* the first one is being filled */
 };
 
-static void die(void)
+void slim_out_of_memory(const char *what)
 {
-    (void)fputs("slimc: out of memory for the recipe itself\n", stderr);
-    abort();
+    enum { EXIT_MEMORY = 5 };
+
+    (void)fprintf(stderr, "error[O001]: out of memory for %s\n", what);
+    exit(EXIT_MEMORY);
+}
+
+static SLIM_NORETURN void die(void)
+{
+    slim_out_of_memory("the recipe itself");
 }
 
 struct slim_arena *slim_arena_open(void)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_LIMIT = 100 };
+enum { DEFAULT_LIMIT = 100, MESSAGE_HEAD = 1000, MESSAGE_TAIL = 500 };
 
 struct slim_span slim_span_join(struct slim_span a, struct slim_span b)
 {
@@ -45,6 +45,24 @@ static size_t limit_of(const struct slim_diag *diag)
     return diag->limit ? diag->limit : DEFAULT_LIMIT;
 }
 
+/* A message may quote what was read, which may be megabytes: the middle of a
+ * long one is left out, between characters. */
+static const char *message_of(struct slim_arena *arena, const char *format,
+                              va_list args)
+{
+    char *text = slim_arena_vprintf(arena, format, args);
+    size_t length = strlen(text);
+
+    if (length <= MESSAGE_HEAD + MESSAGE_TAIL)
+        return text;
+    size_t head = MESSAGE_HEAD, tail = length - MESSAGE_TAIL;
+    while (head > 0 && ((unsigned char)text[head] & 0xc0) == 0x80)
+        head--;
+    while (tail < length && ((unsigned char)text[tail] & 0xc0) == 0x80)
+        tail++;
+    return slim_arena_printf(arena, "%.*s...%s", (int)head, text, text + tail);
+}
+
 /* Past the limit the record is made, for the caller to add to, but not kept. */
 static struct slim_error *record(struct slim_diag *diag,
                                  enum slim_severity severity, const char *code,
@@ -57,7 +75,7 @@ static struct slim_error *record(struct slim_diag *diag,
     error->severity = severity;
     (void)snprintf(error->code, sizeof(error->code), "%s", code);
     error->span = span;
-    error->message = slim_arena_vprintf(diag->arena, format, args);
+    error->message = message_of(diag->arena, format, args);
     if ((*count)++ >= limit_of(diag))
         return error;
     if (diag->last)

@@ -14,16 +14,14 @@ static void reserve(struct slim_text *text, size_t more)
 
     if (!slim_size_add(&need, text->length, more) ||
         !slim_size_add(&need, need, 1))
-        abort();
+        slim_out_of_memory("text");
     if (need <= text->capacity)
         return;
     while (room < need)
         room = room > SIZE_MAX / 2 ? need : room * 2;
     char *data = realloc(text->data, room);
-    if (!data) {
-        (void)fputs("slimc: out of memory for text\n", stderr);
-        abort();
-    }
+    if (!data)
+        slim_out_of_memory("text");
     text->data = data;
     text->capacity = room;
 }
@@ -51,7 +49,7 @@ void slim_text_printf(struct slim_text *text, const char *format, ...)
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (length < 0)
-        abort();
+        slim_out_of_memory("text");
     reserve(text, (size_t)length);
     (void)vsnprintf(text->data + text->length, (size_t)length + 1, format,
                     again);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,30 +21,44 @@ enum slim_status slim_file_failed(struct slim_diag *diag, struct slim_span at,
                      "could not %s \"%s\": %s", verb, path, strerror(reason));
 }
 
-/* Writes until the one that fails: 0 is never, 1 the next one. */
-static atomic_ulong writes_left;
-static atomic_bool writes_counted;
+/* Writes until something happens: 0 is never, 1 with the next one. */
+struct countdown {
+    const char *variable; /* of the environment, which may set it */
+    atomic_ulong left;
+    atomic_bool set;
+};
+
+static struct countdown failure = { .variable = "SLIMC_FAIL_WRITE" },
+                        interruption = { .variable = "SLIMC_STOP_WRITE" };
 
 void slim_file_fail_after(unsigned long n)
 {
-    atomic_store(&writes_left, n);
-    atomic_store(&writes_counted, true);
+    atomic_store(&failure.left, n);
+    atomic_store(&failure.set, true);
 }
 
-/* True if this write is the one that is to fail. */
+/* True for the write that was counted down to. */
+static bool is_due(struct countdown *countdown)
+{
+    if (!atomic_exchange(&countdown->set, true)) {
+        const char *given = getenv(countdown->variable);
+        atomic_store(&countdown->left, given ? strtoul(given, NULL, 10) : 0);
+    }
+    unsigned long left = atomic_load(&countdown->left);
+    while (left > 0 &&
+           !atomic_compare_exchange_weak(&countdown->left, &left, left - 1))
+        continue;
+    return left == 1;
+}
+
 static bool fails_now(void)
 {
-    if (!atomic_exchange(&writes_counted, true)) {
-        const char *given = getenv("SLIMC_FAIL_WRITE");
-        atomic_store(&writes_left, given ? strtoul(given, NULL, 10) : 0);
-    }
-    unsigned long left = atomic_load(&writes_left);
-    while (left > 0 &&
-           !atomic_compare_exchange_weak(&writes_left, &left, left - 1))
-        continue;
-    if (left == 1)
-        errno = ENOSPC;
-    return left == 1;
+    if (is_due(&interruption))
+        (void)raise(SIGINT);
+    if (!is_due(&failure))
+        return false;
+    errno = ENOSPC;
+    return true;
 }
 
 /* Beside the file itself: a rename does not cross file systems. The name holds
@@ -55,7 +70,7 @@ static char *temporary_name(const char *path)
 
     if (asprintf(&name, "%s.%ld-%lu.part", path, (long)getpid(),
                  atomic_fetch_add(&counter, 1)) < 0)
-        abort();
+        slim_out_of_memory("a file name");
     return name;
 }
 
@@ -65,13 +80,13 @@ enum slim_status slim_writer_open(struct slim_writer *out, const char *path,
     *out = (struct slim_writer){ .path = strdup(path),
                                  .temporary = temporary_name(path) };
     if (!out->path)
-        abort();
+        slim_out_of_memory("a file name");
     int file =
         open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file >= 0) {
         out->file = fdopen(file, "wb");
         if (!out->file)
-            abort();
+            slim_out_of_memory("a file name");
         return SLIM_OK;
     }
     int reason = errno;
@@ -102,7 +117,7 @@ static bool sync_directory(const char *path)
         slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 
     if (!name)
-        abort();
+        slim_out_of_memory("a file name");
     int directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(name);
     if (directory < 0)

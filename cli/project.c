@@ -80,6 +80,33 @@ static enum slim_status add_override(struct slim_project *project,
     return SLIM_OK;
 }
 
+/* "alpaca" or "alpaca.train" */
+static enum slim_status check_set(struct slim_project *project,
+                                  struct slim_cli *cli, const char *name)
+{
+    const char *const *sets = project->host.sets;
+    const char *set = slim_arena_strndup(cli->arena, name, strcspn(name, "."));
+
+    for (size_t i = 0; sets && sets[i]; i++)
+        if (strcmp(sets[i], set) == 0)
+            return SLIM_OK;
+    struct slim_error *error = slim_error(&project->diag, "N017", nowhere,
+                                          "-d names no data set: '%s'", name);
+    const char *near = sets ? slim_text_nearest(set, sets) : NULL;
+    if (near)
+        slim_error_hint(&project->diag, error, "Did you mean '%s'?", near);
+    return SLIM_FAILED;
+}
+
+static enum slim_status check_folder(struct slim_project *project,
+                                     const struct slim_given *given)
+{
+    if (slim_file_is_directory(given->value))
+        return SLIM_OK;
+    return slim_fail(&project->diag, "D104", nowhere,
+                     "--data %s: there is no such directory", given->value);
+}
+
 static enum slim_status add_map(struct slim_project *project,
                                 struct slim_cli *cli,
                                 const struct slim_given *given)
@@ -87,7 +114,7 @@ static enum slim_status add_map(struct slim_project *project,
     struct slim_data_map *map = SLIM_NEW(cli->arena, struct slim_data_map);
 
     map->set = split_pair(project, cli, given, &map->file);
-    if (!map->set)
+    if (!map->set || check_set(project, cli, map->set) != SLIM_OK)
         return SLIM_FAILED;
     map->next = project->world.maps;
     project->world.maps = map;
@@ -107,7 +134,9 @@ static enum slim_status read_options(struct slim_project *project,
     for (const struct slim_given *g = cli->given; g; g = g->next) {
         if (g->id == SLIM_OPTION_data)
             project->world.directories[directories++] = g->value;
-        if ((g->id == SLIM_OPTION_set &&
+        if ((g->id == SLIM_OPTION_data &&
+             check_folder(project, g) != SLIM_OK) ||
+            (g->id == SLIM_OPTION_set &&
              add_override(project, cli, g) != SLIM_OK) ||
             (g->id == SLIM_OPTION_map && add_map(project, cli, g) != SLIM_OK))
             status = SLIM_FAILED;

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "runtime/format/synth.h"
 
 #include <stdlib.h>
@@ -53,6 +54,7 @@ int slim_command_synth(struct slim_cli *cli)
         return slim_cli_usage(cli, "--seed takes a whole number");
     if (!read_dtype(&dtype, cli))
         return slim_cli_usage(cli, "--dtype takes f32, bf16 or f16");
+    slim_interrupt_install();
     if (slim_model_describe(&info, folder(cli, cli->operands[0]), NULL, nowhere,
                             &diag) == SLIM_OK &&
         slim_synth_write(cli->operands[1], info, seed, dtype, &diag) ==

@@ -64,6 +64,12 @@ void slim_words_add(struct slim_words *names, struct slim_arena *arena,
 void slim_suggest(struct slim_diag *diag, struct slim_error *error,
                   struct slim_span span, const char *word,
                   const struct slim_words *names);
+/* The same for a word in the place of a verb. */
+void slim_suggest_verb(struct slim_compilation *c, struct slim_error *error,
+                       const struct slim_value *verb);
+/* Statements that could not be read and begin with no verb are told so. */
+void slim_unread_verbs(struct slim_compilation *c,
+                       const struct slim_recipe *recipe);
 struct slim_words slim_stage_names(const struct slim_stage *const *stages,
                                    struct slim_arena *arena);
 
@@ -103,6 +109,8 @@ struct slim_lowering {
 
 /* Every argument of the statement into the drafts it applies to. */
 enum slim_status slim_lower_args(struct slim_lowering *l);
+/* Where the statement writes: nowhere that an earlier one writes. */
+enum slim_status slim_lower_path(struct slim_lowering *l);
 enum slim_status slim_lower_amount(struct slim_lowering *l);
 enum slim_status slim_lower_scope(struct slim_lowering *l);
 /* The sample that each draft reads, and the operation that makes it. */

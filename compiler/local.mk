@@ -43,7 +43,9 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/lower_args.c \
     %D%/lower_data.c \
     %D%/lower_formula.c \
+    %D%/lower_path.c \
     %D%/lower_scope.c \
+    %D%/lower_verb.c \
     %D%/normalise.c \
     %D%/pass_constants.c \
     %D%/pass_data.c \

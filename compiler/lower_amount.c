@@ -17,6 +17,8 @@ static enum slim_status read_quantity(struct slim_quantity *out,
 {
     const struct slim_amount_rule *rule = &l->stage->amount;
 
+    if (value->wrong)
+        return SLIM_FAILED;
     switch (value->kind) {
     case SLIM_VALUE_PERCENT:
         if (!rule->percent)

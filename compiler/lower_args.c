@@ -101,7 +101,7 @@ enum slim_status slim_value_store(void *args, const struct slim_param *param,
 {
     void *at = (char *)args + param->offset;
 
-    if (value->kind == SLIM_VALUE_VAR)
+    if (value->kind == SLIM_VALUE_VAR || value->wrong)
         return SLIM_FAILED;
     if (!fits(param, value))
         return wrong_kind(param, value, diag);

@@ -61,6 +61,8 @@ static enum slim_status splice_file(struct slim_stmt ***tail,
     enum slim_status status = slim_parse(&recipe, source, c->diag);
     if (status != SLIM_OK)
         c->incomplete = true;
+    if (recipe)
+        slim_unread_verbs(c, recipe);
     if (recipe && splice(tail, c, recipe->first, inner) != SLIM_OK)
         return SLIM_FAILED;
     return status;
@@ -122,6 +124,7 @@ enum slim_status slim_pass_include(struct slim_compilation *c)
     const char *name = c->recipe->source->name;
     struct nest outermost = { realpath(name, NULL), NULL, 0 };
 
+    slim_unread_verbs(c, c->recipe);
     c->recipe->first = NULL;
     enum slim_status status = splice(&tail, c, first, &outermost);
     free(outermost.real);

@@ -209,7 +209,7 @@ static enum slim_status check_args(struct slim_lowering *l)
 static enum slim_status lower_clauses(struct slim_lowering *l)
 {
     static enum slim_status (*const clauses[])(struct slim_lowering *) = {
-        slim_lower_amount, slim_lower_scope,   slim_lower_args,
+        slim_lower_amount, slim_lower_scope,   slim_lower_args, slim_lower_path,
         slim_lower_data,   slim_lower_formula, lower_label,
     };
     enum slim_status status = SLIM_OK;
@@ -227,32 +227,6 @@ static enum slim_status lower_clauses(struct slim_lowering *l)
     return status;
 }
 
-static void unknown_verb(struct slim_compilation *c,
-                         const struct slim_value *verb)
-{
-    struct slim_words names = slim_stage_names(c->host->stages, c->arena);
-    struct slim_error *error = slim_error(c->diag, "N001", verb->span,
-                                          "unknown verb '%s'", verb->text);
-
-    slim_suggest(c->diag, error, verb->span, verb->text, &names);
-    c->incomplete = true;
-}
-
-/* `sweep p = ..` does not parse as a stage, but that is not what is wrong. */
-static void check_unread(struct slim_compilation *c)
-{
-    const struct slim_value *verb = c->recipe->unread;
-    struct slim_words names = slim_stage_names(c->host->stages, c->arena);
-
-    for (; verb; verb = verb->next) {
-        bool known = false;
-        for (size_t i = 0; i < names.count; i++)
-            known = known || strcmp(names.items[i], verb->text) == 0;
-        if (!known)
-            unknown_verb(c, verb);
-    }
-}
-
 static enum slim_status lower_stage(struct slim_compilation *c,
                                     struct slim_stmt *stmt)
 {
@@ -261,7 +235,11 @@ static enum slim_status lower_stage(struct slim_compilation *c,
 
     l.stage = slim_stage_find(c->host->stages, stmt->verb->text);
     if (!l.stage || l.stage->hidden) {
-        unknown_verb(c, stmt->verb);
+        struct slim_error *error =
+            slim_error(c->diag, "N001", stmt->verb->span, "unknown verb '%s'",
+                       stmt->verb->text);
+        slim_suggest_verb(c, error, stmt->verb);
+        c->incomplete = true;
         return SLIM_FAILED;
     }
     enum slim_status status = methods_of(&methods, c, stmt, l.stage);
@@ -308,7 +286,6 @@ enum slim_status slim_pass_lower(struct slim_compilation *c)
         slim_program_append(c->program,
                             &slim_draft_new(c, input, NULL, nowhere)->op);
     }
-    check_unread(c);
     for (struct slim_stmt *stmt = c->recipe->first; stmt; stmt = stmt->next)
         if (lower(c, stmt) != SLIM_OK)
             status = SLIM_FAILED;

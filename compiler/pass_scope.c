@@ -13,6 +13,9 @@ static enum slim_status check_range(struct slim_compilation *c,
 
     if (from >= 0 && from <= to && to <= last)
         return SLIM_OK;
+    /* that was said without the model already */
+    if ((range->first < 0) == (range->last < 0) && range->first > range->last)
+        return SLIM_FAILED;
     bool one = range->first == range->last;
     const char *text =
         one ? slim_arena_printf(c->arena, "layer %ld does", range->first)

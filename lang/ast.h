@@ -27,6 +27,7 @@ struct slim_value {
     double number;
     bool integer;         /* NUMBER: whole, up to 2^53; 5.4B is, 1.0 is not */
     uint64_t left, right; /* RATIO */
+    bool wrong;           /* an error has said so: nothing more is to say */
     struct slim_value *next;
 };
 

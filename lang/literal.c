@@ -126,6 +126,7 @@ struct slim_value *slim_literal_number(struct slim_parser *parser,
                         slim_parser_found(parser, span),
                         isfinite(value->number) ? "small" : "large");
         value->number = 0.0;
+        value->wrong = true;
     }
     if (percent)
         value->text = slim_arena_printf(parser->arena, "%s%%", value->text);
@@ -145,7 +146,8 @@ struct slim_value *slim_literal_ratio(struct slim_parser *parser,
     errno = 0;
     left = strtoull(value->text, NULL, 10);
     right = strtoull(strchr(value->text, ':') + 1, NULL, 10);
-    if (errno == ERANGE)
+    value->wrong = errno == ERANGE;
+    if (value->wrong)
         (void)slim_fail(parser->diag, "S010", span, "%s is too large",
                         slim_parser_found(parser, span));
     value->left = left;

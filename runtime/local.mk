@@ -63,6 +63,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/format/companion.c \
     %D%/format/convert.c \
     %D%/format/export.c \
+    %D%/format/place.c \
     %D%/format/remote.c \
     %D%/format/safetensors.c \
     %D%/format/synth.c \

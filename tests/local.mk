@@ -71,6 +71,8 @@ slim_tests = \
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \
+    %D%/bad_model.tap \
+    %D%/bad_recipe.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \
@@ -102,7 +104,7 @@ slim_benches = \
     %D%/bench/kernels
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/families
+EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families
 
 EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
@@ -135,7 +137,7 @@ AM_TESTS_ENVIRONMENT = \
     srcdir='$(abs_top_srcdir)'; export srcdir; \
     builddir='$(abs_top_builddir)'; export builddir; \
     OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
-    unset SLIMC_FAIL_WRITE SLIMC_DATA;
+    unset SLIMC_FAIL_WRITE SLIMC_STOP_WRITE SLIMC_DATA;
 
 # The four kinds of slim_share_directory, as links into the source tree.
 check-local-share:

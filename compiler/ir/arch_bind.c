@@ -132,12 +132,12 @@ static enum slim_status bind_tensor(struct binding *binding,
                          "tensor \"%s\" is missing%s%s", tensor->name,
                          files.source == NULL ? " from " : "",
                          files.source == NULL ? checkpoint->directory : "");
+    binding->used[disk - checkpoint->tensors] = true;
     if (!slim_dtype_computes(disk->dtype))
         return slim_fail(binding->diag, "F362", place_of(binding, disk),
                          "tensor \"%s\" has dtype %s; slimc computes with "
                          "F32, F16 and BF16",
                          tensor->name, slim_dtype_name(disk->dtype));
-    binding->used[disk - checkpoint->tensors] = true;
     tensor->disk = disk;
     return check_shape(binding, tensor, disk);
 }

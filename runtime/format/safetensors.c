@@ -2,6 +2,7 @@
 #include "runtime/format/safetensors.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "runtime/format/convert.h"
 
 #include <stdlib.h>
@@ -117,6 +118,10 @@ static enum slim_status fill_file(struct slim_writer *writer,
     enum slim_status status = put_header(writer, text, at, diag);
     free(text);
     for (size_t i = first; status == SLIM_OK && i < last; i++) {
+        if (slim_interrupted())
+            return slim_fail(diag, "C130", at,
+                             "interrupted: \"%s\" is not written",
+                             writer->path);
         status = put_tensor(writer, outputs, i, at, diag);
         if (outputs->tick)
             outputs->tick(outputs->context, (double)i + 1,

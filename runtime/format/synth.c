@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "runtime/format/companion.h"
+#include "runtime/format/place.h"
 #include "runtime/format/safetensors.h"
 
 #include <math.h>
@@ -109,25 +110,24 @@ enum slim_status slim_synth_write(const char *directory,
 {
     const struct slim_span nowhere = { NULL, 0, 0 };
     struct synth synth = { .shape = info->shape, .seed = seed };
-    const char *temporary =
-        slim_arena_printf(diag->arena, "%s.tmp-%ld", directory, (long)getpid());
+    struct slim_place place;
 
     if (slim_file_exists(directory))
         return slim_fail(diag, "I420", nowhere, "\"%s\" exists already",
                          directory);
-    enum slim_status status = slim_make_directory(temporary, nowhere, diag);
+    if (slim_place_open(&place, directory, nowhere, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status = slim_companions_copy(
+        place.temporary, info->checkpoint->directory, nowhere, diag);
     if (status == SLIM_OK)
-        status = slim_companions_copy(temporary, info->checkpoint->directory,
-                                      nowhere, diag);
+        status =
+            slim_companion_copy(place.temporary, info->checkpoint->directory,
+                                "config.json", nowhere, diag);
     if (status == SLIM_OK)
-        status = slim_companion_copy(temporary, info->checkpoint->directory,
-                                     "config.json", nowhere, diag);
+        status = write_weights(place.temporary, &synth, dtype, diag);
     if (status == SLIM_OK)
-        status = write_weights(temporary, &synth, dtype, diag);
-    if (status == SLIM_OK && rename(temporary, directory) != 0)
-        status = slim_fail(diag, "I421", nowhere,
-                           "could not give \"%s\" its name", directory);
+        status = slim_place_settle(&place, false, nowhere, diag);
     if (status != SLIM_OK)
-        slim_remove_tree(temporary);
+        slim_place_abort(&place);
     return status;
 }

@@ -3,13 +3,10 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/format/place.h"
 
-#include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct save_args {
     const char *path;
@@ -95,53 +92,26 @@ static enum slim_status resolve_save(struct slim_op *op, struct slim_diag *diag)
     return SLIM_OK;
 }
 
+static enum slim_status check_save(const struct slim_op *op,
+                                   struct slim_diag *diag)
+{
+    const struct save_args *args = op->args;
+    const char *name = slim_path_base(args->path);
+
+    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return SLIM_OK;
+    return slim_fail(diag, "A130", op->span,
+                     "\"%s\" is no name of a directory to write", args->path);
+}
+
 static enum slim_status prepare_save(struct slim_run *run,
                                      const struct slim_op *op)
 {
     const struct save_args *args = op->args;
-    const char *parent = slim_path_directory(run->arena, args->path);
 
-    if (slim_file_exists(args->path) && !run->force)
-        return slim_fail(run->diag, "I410", op->span,
-                         "\"%s\" exists already; --force replaces it",
-                         args->path);
-    if (slim_file_exists(args->path) && !slim_file_is_directory(args->path))
-        return slim_fail(run->diag, "I411", op->span,
-                         "\"%s\" is a file, not a directory", args->path);
-    if (slim_make_directory(parent, op->span, run->diag) != SLIM_OK)
-        return SLIM_FAILED;
-    if (access(parent, W_OK) != 0)
-        return slim_fail(run->diag, "I412", op->span,
-                         "directory \"%s\" is not writable: %s", parent,
-                         strerror(errno));
-    return SLIM_OK;
-}
-
-/* Puts the finished directory in its place; an old one is moved aside first
- * and removed when the new one stands. */
-static enum slim_status settle(struct slim_run *run, const struct slim_op *op,
-                               const char *temporary, const char *path)
-{
-    const char *old =
-        slim_arena_printf(run->arena, "%s.old-%ld", path, (long)getpid());
-    bool replaces = slim_file_exists(path);
-
-    if (replaces && rename(path, old) != 0)
-        return slim_fail(run->diag, "I413", op->span,
-                         "could not move \"%s\" aside: %s", path,
-                         strerror(errno));
-    if (rename(temporary, path) != 0) {
-        int reason = errno;
-
-        if (replaces)
-            (void)rename(old, path);
-        return slim_fail(run->diag, "I413", op->span,
-                         "could not give \"%s\" its name: %s", path,
-                         strerror(reason));
-    }
-    if (replaces)
-        slim_remove_tree(old);
-    return SLIM_OK;
+    return slim_place_check(args->path, run->force,
+                            run->input->checkpoint->directory, op->span,
+                            run->diag);
 }
 
 static enum slim_status write_all(struct slim_export *export)
@@ -168,18 +138,17 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
                                   .model = slim_run_model(run, op),
                                   .dtype = dtype_of(run, op),
                                   .shard_bytes = (uint64_t)args->shard };
+    struct slim_place place;
 
-    export.directory =
-        slim_arena_printf(run->arena, "%s.tmp-%ld", args->path, (long)getpid());
+    if (slim_place_open(&place, args->path, op->span, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    export.directory = place.temporary;
     slim_progress_begin(&run->progress, op->text, 1.0);
-    enum slim_status status =
-        slim_make_directory(export.directory, op->span, run->diag);
+    enum slim_status status = write_all(&export);
     if (status == SLIM_OK)
-        status = write_all(&export);
-    if (status == SLIM_OK)
-        status = settle(run, op, export.directory, args->path);
+        status = slim_place_settle(&place, run->force, op->span, run->diag);
     if (status != SLIM_OK) {
-        slim_remove_tree(export.directory);
+        slim_place_abort(&place);
         return status;
     }
     if (run->saved_count < SLIM_COUNT(run->saved))
@@ -197,6 +166,7 @@ const struct slim_stage slim_stage_save = {
     .keeps_function = true,
     .params = params,
     .args_size = sizeof(struct save_args),
+    .check = check_save,
     .resolve = resolve_save,
     .prepare = prepare_save,
     .run = run_save,
