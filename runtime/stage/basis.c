@@ -275,6 +275,16 @@ const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
     return NULL;
 }
 
+size_t slim_longest_group(const struct slim_tokens *tokens)
+{
+    size_t longest = SLIM_GROUP_TOKENS;
+
+    for (size_t i = 0; i < tokens->sequences; i++)
+        if (tokens->starts[i + 1] - tokens->starts[i] > longest)
+            longest = tokens->starts[i + 1] - tokens->starts[i];
+    return longest;
+}
+
 enum slim_status slim_for_groups(
     struct slim_run *run, const struct slim_tokens *tokens,
     enum slim_status (*visit)(void *context, const struct slim_batch *batch,

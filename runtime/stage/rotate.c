@@ -87,6 +87,18 @@ static const struct slim_method methods[] = {
     { .name = NULL },
 };
 
+static enum slim_status check_rotate(const struct slim_op *op,
+                                     struct slim_diag *diag)
+{
+    const struct slim_rotate_args *args = op->args;
+
+    if (args->per == SLIM_PER_MODEL && args->center == SLIM_CENTER_YES)
+        return slim_fail(diag, "A131", op->span,
+                         "center=yes belongs to per=block: one basis for the "
+                         "model keeps its function");
+    return SLIM_OK;
+}
+
 /* A stream that a norm writes (post-norm) cannot be turned: the norm's weights
  * stand between the writer and the readers. */
 static enum slim_status check_blocks(const struct slim_op *op,
@@ -260,6 +272,7 @@ const struct slim_stage slim_stage_rotate = {
     .data = true,
     .params = params,
     .args_size = sizeof(struct slim_rotate_args),
+    .check = check_rotate,
     .resolve = resolve_rotate,
     .run = run_rotate,
 };

@@ -108,4 +108,7 @@ SLIM_NODISCARD enum slim_status slim_for_groups(
                               size_t first, size_t count),
     void *context, const struct slim_op *op);
 
+/* Tokens of the longest group: a window may be longer than the usual one. */
+size_t slim_longest_group(const struct slim_tokens *tokens);
+
 #endif

@@ -23,6 +23,7 @@ struct walk {
     struct slim_rotation *rotation;
     struct slim_stream stream; /* original basis, full width */
     double *gram;
+    float *normed; /* cov=normed: a group's vectors divided by their RMS */
     struct slim_basis here; /* basis of the site we stand at */
     size_t site;
     double done; /* groups' tokens worked on */
@@ -33,6 +34,28 @@ static enum slim_status no_memory(const struct walk *walk)
     return slim_fail(walk->run->diag, "O001", walk->op->span,
                      "out of memory for %zu tokens of width %zu",
                      walk->stream.tokens, walk->stream.width);
+}
+
+/* What the norms add: the first one's, for the sum over a site's vectors. */
+static float first_eps(const struct slim_arch *arch)
+{
+    for (size_t i = 0; i < arch->node_count; i++)
+        if (arch->nodes[i].kind == SLIM_BLOCK_NORM)
+            return (float)arch->nodes[i].settings[SLIM_NORM_EPS];
+    return 0.0f;
+}
+
+static void add_to_gram(struct walk *walk, const float *x, size_t count)
+{
+    const struct slim_kernels *kernels = walk->run->kernels;
+    size_t width = walk->stream.width;
+
+    if (walk->normed) {
+        kernels->rms_norm(walk->normed, NULL, x, NULL, count, width, width,
+                          first_eps(walk->from->shape->arch), 0.0f);
+        x = walk->normed;
+    }
+    kernels->gram(walk->gram, x, count, width);
 }
 
 /* Runs the loaded nodes on one group in place and adds to the Gram matrix. */
@@ -47,7 +70,7 @@ static enum slim_status visit_group(void *context,
     if (slim_layer_forward(x, walk->layer, x, batch, NULL, NULL, NULL,
                            run->kernels, run->diag) != SLIM_OK)
         return SLIM_FAILED;
-    run->kernels->gram(walk->gram, x, count, walk->stream.width);
+    add_to_gram(walk, x, count);
     walk->done += (double)count;
     slim_progress_step(&run->progress, walk->done, NULL);
     return SLIM_OK;
@@ -291,6 +314,7 @@ static enum slim_status walk_all(struct walk *walk)
 
 static bool open_walk(struct walk *walk)
 {
+    const struct slim_rotate_args *args = walk->op->args;
     size_t width = walk->from->shape->sites[0];
     const struct slim_tokens *tokens = walk->tokens;
 
@@ -299,12 +323,16 @@ static bool open_walk(struct walk *walk)
     walk->stream.x =
         malloc(walk->stream.tokens * width * sizeof(*walk->stream.x));
     walk->gram = calloc(width * width, sizeof(*walk->gram));
+    bool normed = args->cov == SLIM_COV_NORMED;
+    if (normed)
+        walk->normed =
+            malloc(slim_longest_group(tokens) * width * sizeof(*walk->normed));
     walk->rotation =
         slim_rotation_new(walk->from->shape->arch->site_count, width);
     walk->layer = slim_layer_new();
     walk->to = slim_model_copy(walk->from);
-    return walk->stream.x && walk->gram && walk->rotation && walk->layer &&
-           walk->to;
+    return (walk->normed || !normed) && walk->stream.x && walk->gram &&
+           walk->rotation && walk->layer && walk->to;
 }
 
 enum slim_status slim_rotate_blocks(struct slim_model **out,
@@ -329,6 +357,7 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
         status = walk_all(&walk);
     free(walk.stream.x);
     free(walk.gram);
+    free(walk.normed);
     slim_basis_free(&walk.here);
     slim_layer_free(walk.layer);
     if (status != SLIM_OK) {

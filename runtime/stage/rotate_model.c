@@ -69,17 +69,6 @@ static enum slim_status gather_all(struct gather *gather)
     return SLIM_OK;
 }
 
-/* The longest group: a single window may be longer than the usual one. */
-static size_t longest_group(const struct slim_tokens *tokens)
-{
-    size_t longest = SLIM_GROUP_TOKENS;
-
-    for (size_t i = 0; i < tokens->sequences; i++)
-        if (tokens->starts[i + 1] - tokens->starts[i] > longest)
-            longest = tokens->starts[i + 1] - tokens->starts[i];
-    return longest;
-}
-
 static bool open_gather(struct gather *gather)
 {
     size_t width = gather->from->shape->sites[0];
@@ -90,7 +79,7 @@ static bool open_gather(struct gather *gather)
     gather->stream.x =
         malloc(gather->stream.tokens * width * sizeof(*gather->stream.x));
     gather->normed =
-        malloc(longest_group(tokens) * width * sizeof(*gather->normed));
+        malloc(slim_longest_group(tokens) * width * sizeof(*gather->normed));
     gather->gram = calloc(width * width, sizeof(*gather->gram));
     gather->layer = slim_layer_new();
     return gather->stream.x && gather->normed && gather->gram && gather->layer;

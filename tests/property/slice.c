@@ -181,6 +181,7 @@ static const struct slim_rotate_args ways[] = {
     { .per = SLIM_PER_MODEL, .cov = SLIM_COV_RAW },
     { .per = SLIM_PER_BLOCK },
     { .per = SLIM_PER_BLOCK, .orient = SLIM_ORIENT_RANDOM },
+    { .per = SLIM_PER_BLOCK, .cov = SLIM_COV_NORMED },
 };
 
 static void test_rotation_keeps_the_function(void **state)
@@ -209,6 +210,7 @@ struct projected {
     bool turned; /* the stream is rotated: cut means zero */
     struct slim_layer *layer;
     struct slim_batch batch;
+    bool normed;
     double lost[SITES]; /* sum of |x - x P|^2 */
     float x[TOKENS * WIDTH];
     size_t kept, site;
@@ -219,10 +221,15 @@ static void find_projector(double *p, const struct projected *walk)
 {
     double gram[WIDTH * WIDTH] = { 0 }, values[WIDTH];
 
-    for (size_t t = 0; t < TOKENS; t++)
+    for (size_t t = 0; t < TOKENS; t++) {
+        const float *x = walk->x + t * WIDTH;
+        double square = 0.0;
+        for (size_t i = 0; i < WIDTH; i++)
+            square += (double)x[i] * (double)x[i];
+        double weight = walk->normed ? WIDTH / (square + WIDTH * plain.eps) : 1;
         for (size_t i = 0; i < WIDTH * WIDTH; i++)
-            gram[i] += (double)walk->x[t * WIDTH + i / WIDTH] *
-                       (double)walk->x[t * WIDTH + i % WIDTH];
+            gram[i] += weight * (double)x[i / WIDTH] * (double)x[i % WIDTH];
+    }
     assert_true(slim_eigh(gram, values, WIDTH));
     for (size_t i = 0; i < WIDTH * WIDTH; i++) {
         p[i] = 0.0;
@@ -329,11 +336,14 @@ static void test_slicing_is_projecting(void **state)
 {
     (void)state;
     for (size_t kept = 1; kept < WIDTH; kept += 5) {
+        struct slim_rotate_args args = blocks;
         struct world world;
         world_open(&world, &plain);
         struct projected walk = projected_open(&world, kept);
+        walk.normed = kept % 2 == 0;
+        args.cov = walk.normed ? SLIM_COV_NORMED : SLIM_COV_DEFAULT;
         const float *want = projected_logits(&walk);
-        assert_true(apart(logits_of(&world, make(&world, blocks, kept, true)),
+        assert_true(apart(logits_of(&world, make(&world, args, kept, true)),
                           want) < SLIM_NEAR_F32_LAYER);
         world_close(&world);
     }
