@@ -3,6 +3,7 @@
 
 #include "compiler/compile.h"
 #include "lang/parse.h"
+#include "runtime/train/lora.h"
 #include "tests/support.h"
 
 #include <string.h>
@@ -99,6 +100,9 @@ void slim_test_session_free(struct slim_session *session)
         slim_scores_free(result->scores);
         slim_tokens_free(result->tokens);
         slim_tokens_free(result->records);
+        slim_lora_free(result->adapters);
+        if (result->rotation_free)
+            result->rotation_free(result->rotation);
     }
     slim_tokenizer_close(session->run.tokenizer);
     slim_arena_close(session->arena);
