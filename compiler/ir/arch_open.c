@@ -131,6 +131,16 @@ static enum slim_status find_shape(struct opening *opening)
     return SLIM_OK;
 }
 
+/* The keys that the family reads: of our own models, those of the model that
+ * they were made from. */
+static const json_t *config_keys(const struct opening *opening)
+{
+    const json_t *slimc = json_object_get(opening->root, "slimc");
+    const json_t *keys = json_object_get(slimc, "config");
+
+    return json_is_object(keys) ? keys : opening->root;
+}
+
 static enum slim_status open_model(struct opening *opening)
 {
     struct slim_model_info *info = opening->info;
@@ -138,7 +148,7 @@ static enum slim_status open_model(struct opening *opening)
     struct slim_config *config = NULL;
     if (read_config(opening) != SLIM_OK || find_family(opening) != SLIM_OK)
         return SLIM_FAILED;
-    if (slim_config_read(&config, opening->family, opening->root,
+    if (slim_config_read(&config, opening->family, config_keys(opening),
                          opening->source, diag) != SLIM_OK ||
         slim_arch_root(&opening->prefix, opening->family, info->checkpoint,
                        diag) != SLIM_OK ||

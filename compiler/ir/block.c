@@ -51,7 +51,7 @@ static const struct slim_setting attention_settings[] = {
     { "low_freq", NULL, "1", "low_freq_factor of that scaling" },
     { "high_freq", NULL, "4", "high_freq_factor of that scaling" },
     { "original", NULL, "8192", "context before the scaling" },
-    { "window", NULL, "0", "keys before its own that a query sees; 0: all" },
+    { "window", NULL, "0", "keys that a query sees, its own counted; 0: all" },
     { "scale", NULL, "0", "of the scores; 0: 1/sqrt(head width)" },
 };
 static const char *const attention_forms[] = { "q k v o", "qkv o", NULL };

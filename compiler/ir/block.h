@@ -86,7 +86,7 @@ enum {
     SLIM_ATTENTION_O_BIAS,
 };
 /* position: rope_half (pairs t, t + dim/2), rope_pairs (2t, 2t+1), alibi,
- * none. window 0: unlimited; else keys with query - key <= window count.
+ * none. window 0: unlimited; else keys with query - key < window count.
  * scaling: none, linear, llama3. scale 0: 1/sqrt(head_dim). */
 enum {
     SLIM_ATTENTION_POSITION,

@@ -30,8 +30,9 @@ enum slim_status slim_family_kind(const struct slim_yaml *node,
 
 /* ---- config ---- */
 
-static const char *const entry_types[] = { "size", "count", "number", "flag",
-                                           "text", "id",    "list",   NULL };
+static const char *const entry_types[] = { "size", "count",   "number",
+                                           "flag", "text",    "id",
+                                           "list", "version", NULL };
 
 static enum slim_status read_type(struct slim_entry *entry,
                                   const struct slim_yaml *node,

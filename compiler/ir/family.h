@@ -15,6 +15,7 @@ enum slim_entry_type {
     SLIM_ENTRY_TEXT,
     SLIM_ENTRY_ID, /* whole, or a list of which the first counts */
     SLIM_ENTRY_LIST,
+    SLIM_ENTRY_VERSION, /* "4.41.0" as 4041 */
     SLIM_ENTRY_TYPES
 };
 

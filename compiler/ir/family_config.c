@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_t *slim_config_find(const json_t *root, const char *path)
@@ -165,6 +166,25 @@ static enum slim_status read_list(struct slim_value *out,
     return SLIM_OK;
 }
 
+/* The first two numbers of a version, so that versions can be compared. */
+static enum slim_status read_version(struct slim_value *out,
+                                     const struct reading *reading,
+                                     const json_t *value)
+{
+    unsigned long major = 0, minor = 0;
+    char *end = NULL;
+    const char *text = json_string_value(value);
+    if (text != NULL)
+        major = strtoul(text, &end, 10);
+    if (text == NULL || end == text || major > 999)
+        return refuse(reading, value, "a version");
+    if (*end == '.')
+        minor = strtoul(end + 1, NULL, 10);
+    out->kind = SLIM_VALUE_NUMBER;
+    out->number = (double)(major * 1000 + (minor > 999 ? 999 : minor));
+    return SLIM_OK;
+}
+
 static enum slim_status read_value(struct slim_value *out,
                                    const struct reading *reading,
                                    const json_t *value)
@@ -196,6 +216,8 @@ static enum slim_status read_value(struct slim_value *out,
         return read_text(out, reading, value);
     case SLIM_ENTRY_LIST:
         return read_list(out, reading, value);
+    case SLIM_ENTRY_VERSION:
+        return read_version(out, reading, value);
     case SLIM_ENTRY_TYPES:
         break;
     }
@@ -208,7 +230,7 @@ static void set_neutral(struct slim_value *out, enum slim_entry_type type)
     static const enum slim_value_kind kinds[SLIM_ENTRY_TYPES] = {
         SLIM_VALUE_NUMBER, SLIM_VALUE_NUMBER, SLIM_VALUE_NUMBER,
         SLIM_VALUE_FLAG,   SLIM_VALUE_TEXT,   SLIM_VALUE_NUMBER,
-        SLIM_VALUE_LIST,
+        SLIM_VALUE_LIST,   SLIM_VALUE_NUMBER,
     };
     out->kind = kinds[type];
     out->text = "";

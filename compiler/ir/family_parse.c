@@ -19,8 +19,8 @@ struct parser {
     struct slim_diag *diag;
 };
 
-static const char *const words[] = { "if",  "else", "or",    "and",
-                                     "not", "true", "false", NULL };
+static const char *const words[] = { "if",   "else",  "or",   "and", "not",
+                                     "true", "false", "null", NULL };
 
 static struct slim_span span_at(const struct parser *parser, size_t begin,
                                 size_t end)
@@ -170,12 +170,13 @@ static enum slim_status parse_number(struct slim_expr **out,
     return SLIM_OK;
 }
 
-static enum slim_status parse_flag(struct slim_expr **out,
-                                   struct parser *parser, bool flag,
+static enum slim_status parse_word(struct slim_expr **out,
+                                   struct parser *parser,
+                                   enum slim_value_kind kind, bool flag,
                                    size_t begin)
 {
     *out = new_expr(parser, SLIM_EXPR_LITERAL, begin);
-    (*out)->value.kind = SLIM_VALUE_FLAG;
+    (*out)->value.kind = kind;
     (*out)->value.number = flag;
     return SLIM_OK;
 }
@@ -187,9 +188,11 @@ static enum slim_status parse_primary(struct slim_expr **out,
     size_t begin = parser->at;
     char c = parser->text[parser->at];
     if (accept(parser, "true"))
-        return parse_flag(out, parser, true, begin);
+        return parse_word(out, parser, SLIM_VALUE_FLAG, true, begin);
     if (accept(parser, "false"))
-        return parse_flag(out, parser, false, begin);
+        return parse_word(out, parser, SLIM_VALUE_FLAG, false, begin);
+    if (accept(parser, "null"))
+        return parse_word(out, parser, SLIM_VALUE_NONE, false, begin);
     if (accept(parser, "(")) {
         if (parse_whole(out, parser) != SLIM_OK)
             return SLIM_FAILED;

@@ -133,6 +133,11 @@ static void set_remote(json_t *config, const struct slim_shape *shape)
 {
     json_t *slimc = slim_shape_to_json(shape);
 
+    json_t *was = json_object_get(json_object_get(config, "slimc"), "config");
+    json_t *keys = was ? json_incref(was) : json_copy(config);
+
+    /* What the family reads: saving again in transformers keeps it whole. */
+    json_object_set_new(slimc, "config", keys);
     json_object_set_new(slimc, "model", slim_export_remote(shape));
     json_object_set_new(config, "slimc", slimc);
     json_object_set_new(config, "model_type", json_string("slimc"));
@@ -148,6 +153,26 @@ static void set_remote(json_t *config, const struct slim_shape *shape)
                         json_boolean(shape->arch->tied && !shape->untied));
 }
 
+/* Keys that make config.json name a class of transformers, in the meaning that
+ * keys have now. */
+static enum slim_status set_stock(json_t *config,
+                                  const struct slim_export *export)
+{
+    const struct slim_shape *shape = export->model->shape;
+    const struct slim_arch *arch = shape->arch;
+    bool second = export->decoupled;
+
+    json_object_del(config, "slimc");
+    json_object_del(config, "transformers_version");
+    json_object_set_new(
+        config, "model_type",
+        json_string(second ? arch->decoupled_type : arch->save_type));
+    json_object_set_new(
+        config, "architectures",
+        json_pack("[s]", second ? arch->decoupled_class : arch->save_class));
+    return slim_shape_config(config, shape, second, export->run->diag);
+}
+
 static enum slim_status write_config(struct slim_export *export)
 {
     struct slim_run *run = export->run;
@@ -159,15 +184,13 @@ static enum slim_status write_config(struct slim_export *export)
 
     if (slim_json_parse(&config, &text, run->diag) != SLIM_OK)
         return SLIM_FAILED;
-    json_object_del(config, "slimc");
     json_object_del(config, "auto_map");
-    json_object_del(config, "transformers_version");
     json_object_set_new(config, "torch_dtype",
                         json_string(torch_name(export->dtype)));
     /* Remote code keeps the dense sizes: the shape is in "slimc". */
     enum slim_status status = SLIM_OK;
     if (export->stock)
-        status = slim_shape_config(config, shape, export->decoupled, run->diag);
+        status = set_stock(config, export);
     else
         set_remote(config, shape);
     if (status == SLIM_OK)

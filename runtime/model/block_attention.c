@@ -47,7 +47,6 @@ static enum slim_status heads_find(struct heads *out,
     const double *settings = step->node->settings;
     struct slim_heads count = slim_node_heads(step->layer->shape, step->node);
     double scale = settings[SLIM_ATTENTION_SCALE];
-    /* the setting does not count the query's own key, the kernels do */
     size_t window = (size_t)settings[SLIM_ATTENTION_WINDOW];
 
     *out = (struct heads){
@@ -56,7 +55,7 @@ static enum slim_status heads_find(struct heads *out,
                    .heads = count.kv * count.rep,
                    .kv_heads = count.kv,
                    .dim = count.dim,
-                   .window = window > 0 ? window + 1 : 0,
+                   .window = window,
                    .scale =
                        (float)(scale > 0.0 ? scale
                                            : 1.0 / sqrt((double)count.dim)) },

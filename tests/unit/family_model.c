@@ -240,6 +240,14 @@ static void windows_are_read(void **state)
     assert_true(window_of("mistral", NULL, 0) == 4096);
     assert_true(window_of("mistral", "\"sliding_window\": null,", 0) == 0);
     assert_true(window_of("mistral", "\"sliding_window\": 16,", 2) == 16);
+    assert_true(window_of("mistral",
+                          "\"sliding_window\": 16, "
+                          "\"transformers_version\": \"4.41.0\",",
+                          2) == 17);
+    assert_true(window_of("mistral",
+                          "\"sliding_window\": 16, "
+                          "\"transformers_version\": \"4.48.3\",",
+                          2) == 16);
     assert_true(window_of("qwen2", "\"sliding_window\": 16,", 2) == 0);
     static const char used[] = "\"sliding_window\": 16, "
                                "\"use_sliding_window\": true, "

@@ -22,8 +22,10 @@ class SlimcConfig(PretrainedConfig):
         self.num_attention_heads = first.get("heads", 0)
         self.num_key_value_heads = first.get("kv_heads", 0)
         self.head_dim = first.get("head_dim", 0)
+        # Names that transformers gives a meaning of its own; what they say is
+        # in `slimc`.
         for name in ("num_attention_heads", "num_key_value_heads", "head_dim",
                      "rope_scaling", "rope_parameters", "layer_types",
-                     "per_layer_config"):
+                     "per_layer_config", "sliding_window"):
             kwargs.pop(name, None)
         super().__init__(**kwargs)
