@@ -9,11 +9,11 @@
 
 /* A number that was measured, with everything that makes it comparable. */
 struct slim_metric {
-    const char *name;      /* "ppl", "params" */
-    const char *label;     /* as w2, or the name */
-    const char *protocol;  /* NULL for facts of the shape */
+    const char *name;     /* "ppl", "params" */
+    const char *label;    /* as w2, or the name */
+    const char *protocol; /* NULL for facts of the shape */
     double value;
-    double base;           /* the same of the input model; NAN: not asked */
+    double base; /* the same of the input model; NAN: not asked */
     const struct slim_op *op;
     struct slim_metric *next;
 };
@@ -36,9 +36,9 @@ struct slim_result {
     struct slim_rotation *rotation;
     void (*rotation_free)(struct slim_rotation *rotation);
     struct slim_adapters *adapters; /* of recover lora, merged into model */
-    struct slim_tokens *tokens;   /* of a sample: windows .. */
-    struct slim_tokens *records;  /* .. and the same set as records */
-    struct slim_text *report;  /* extra lines for the summary, or NULL */
+    struct slim_tokens *tokens;     /* of a sample: windows .. */
+    struct slim_tokens *records;    /* .. and the same set as records */
+    struct slim_text *report;       /* extra lines for the summary, or NULL */
 };
 
 struct slim_run {
@@ -50,19 +50,19 @@ struct slim_run {
     struct slim_data_world *world;
     struct slim_tokenizer *tokenizer;
     struct slim_progress progress;
-    struct slim_result *results;       /* [program->count] */
-    struct slim_metric *metrics;       /* in order of measuring */
-    const char *recipe_text;           /* embedded in what is saved */
-    bool force;                        /* overwrite existing outputs */
-    size_t memory;                     /* bytes a stage may take for
+    struct slim_result *results; /* [program->count] */
+    struct slim_metric *metrics; /* in order of measuring */
+    const char *recipe_text;     /* embedded in what is saved */
+    bool force;                  /* overwrite existing outputs */
+    size_t memory;               /* bytes a stage may take for
                                           activations */
     double started;
-    const char *saved[8];              /* paths written, for the summary */
+    const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail;                /* the middle of the finished line:
+    const char *detail; /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
 };
 

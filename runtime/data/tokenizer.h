@@ -19,17 +19,17 @@ void slim_ids_free(struct slim_ids *ids);
 
 /* Reads DIR/tokenizer.json (and tokenizer_config.json for add_bos_token and
  * names). Pipeline parts that are not known are an error that names them. */
-SLIM_NODISCARD enum slim_status
-slim_tokenizer_open(struct slim_tokenizer **out, const char *directory,
-                    struct slim_span at, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_tokenizer_open(struct slim_tokenizer **out,
+                                                    const char *directory,
+                                                    struct slim_span at,
+                                                    struct slim_diag *diag);
 void slim_tokenizer_close(struct slim_tokenizer *tokenizer);
 
 /* Appends the ids of UTF-8 text. `special`: as encode() does by default, with
  * BOS and EOS where the tokenizer adds them. Equal to Hugging Face's ids. */
-SLIM_NODISCARD enum slim_status
-slim_tokenizer_encode(struct slim_ids *out,
-                      const struct slim_tokenizer *tokenizer, const char *text,
-                      size_t length, bool special, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_tokenizer_encode(
+    struct slim_ids *out, const struct slim_tokenizer *tokenizer,
+    const char *text, size_t length, bool special, struct slim_diag *diag);
 
 long slim_tokenizer_eos(const struct slim_tokenizer *tokenizer); /* -1: none */
 long slim_tokenizer_bos(const struct slim_tokenizer *tokenizer);

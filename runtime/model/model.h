@@ -27,8 +27,8 @@ void slim_buffer_release(struct slim_buffer *buffer);
 
 struct slim_weight {
     const struct slim_disk_tensor *disk; /* NULL: not on disk */
-    uint32_t *kept[2];  /* kept indices of each dimension; NULL: all */
-    size_t size[2];     /* rows, cols as they are now; vectors: cols 1 */
+    uint32_t *kept[2]; /* kept indices of each dimension; NULL: all */
+    size_t size[2];    /* rows, cols as they are now; vectors: cols 1 */
     struct slim_buffer *buffer; /* NULL: on disk */
 };
 
@@ -40,9 +40,9 @@ struct slim_model {
     struct slim_maps *maps;      /* mapped shards, shared */
 };
 
-SLIM_NODISCARD enum slim_status
-slim_model_load(struct slim_model **out, const struct slim_model_info *info,
-                struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_load(
+    struct slim_model **out, const struct slim_model_info *info,
+    struct slim_diag *diag);
 /* A second model that shares everything with the first. */
 struct slim_model *slim_model_copy(const struct slim_model *model);
 void slim_model_free(struct slim_model *model);
@@ -52,9 +52,9 @@ void slim_model_free(struct slim_model *model);
  * slim_tensor_size(..,0) * size(..,1) floats). Reports NaN and infinities
  * (F code, tensor and place) when a tensor is first read from disk.
  */
-SLIM_NODISCARD enum slim_status
-slim_model_read(float *out, struct slim_model *model,
-                const struct slim_tensor *tensor, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_read(
+    float *out, struct slim_model *model, const struct slim_tensor *tensor,
+    struct slim_diag *diag);
 
 /* The tensor whose numbers these are: the embedding for a head that is tied to
  * it in the model's shape, else the tensor itself. */
@@ -73,9 +73,11 @@ void slim_model_set(struct slim_model *model, const struct slim_tensor *tensor,
  * composes with earlier selections; buffers are cut. layer SLIM_NO_LAYER: the
  * stream at all sites. Reads the model's shape as it was before; the caller
  * sets the new one once every group is cut. */
-SLIM_NODISCARD enum slim_status
-slim_model_keep(struct slim_model *model, const struct slim_group *group,
-                const uint32_t *kept, size_t count, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_keep(struct slim_model *model,
+                                                const struct slim_group *group,
+                                                const uint32_t *kept,
+                                                size_t count,
+                                                struct slim_diag *diag);
 
 /* ---- passes ---- */
 
@@ -88,9 +90,10 @@ struct slim_layer *slim_layer_new(void);
 void slim_layer_free(struct slim_layer *layer);
 
 /* index: 0..layers-1; -1: embedding part; layers: final norm and head. */
-SLIM_NODISCARD enum slim_status
-slim_layer_load(struct slim_layer *layer, struct slim_model *model, long index,
-                struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_layer_load(struct slim_layer *layer,
+                                                struct slim_model *model,
+                                                long index,
+                                                struct slim_diag *diag);
 /* Restricts the following passes to nodes first..last-1 of arch->nodes, all of
  * the loaded part, at whose edges the stream alone is alive (a part of a layer
  * that ends with a residual add). The next load lifts it. */
@@ -117,10 +120,10 @@ struct slim_hooks {
 struct slim_adapter {
     size_t rank;
     float scale;
-    float *a, *b;             /* a [rank, in], b [out, rank] */
-    float *da, *db;           /* gradients, added to by the backward */
-    float dropout;            /* on the input of a; 0 in evaluation */
-    uint64_t seed, place;     /* of the dropout mask for this call */
+    float *a, *b;         /* a [rank, in], b [out, rank] */
+    float *da, *db;       /* gradients, added to by the backward */
+    float dropout;        /* on the input of a; 0 in evaluation */
+    uint64_t seed, place; /* of the dropout mask for this call */
 };
 
 /* Activations that the backward of a layer needs; grows as needed. */
@@ -130,9 +133,9 @@ void slim_tape_free(struct slim_tape *tape);
 
 /* Sequences laid end to end, without padding. */
 struct slim_batch {
-    const int32_t *ids;       /* [starts[sequences]] */
+    const int32_t *ids; /* [starts[sequences]] */
     size_t sequences;
-    const size_t *starts;     /* [sequences + 1], starts[0] == 0 */
+    const size_t *starts; /* [sequences + 1], starts[0] == 0 */
 };
 
 /*
@@ -141,64 +144,56 @@ struct slim_batch {
  * NULL. The embedding part reads batch->ids and ignores x; the head part runs
  * the final norm only (logits are made by slim_head_* below).
  */
-SLIM_NODISCARD enum slim_status
-slim_layer_forward(float *y, struct slim_layer *layer, const float *x,
-                   const struct slim_batch *batch, struct slim_tape *tape,
-                   const struct slim_hooks *hooks,
-                   struct slim_adapter *const *adapters,
-                   const struct slim_kernels *kernels, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_layer_forward(
+    float *y, struct slim_layer *layer, const float *x,
+    const struct slim_batch *batch, struct slim_tape *tape,
+    const struct slim_hooks *hooks, struct slim_adapter *const *adapters,
+    const struct slim_kernels *kernels, struct slim_diag *diag);
 
 /*
  * dy [tokens, width out] -> dx. Weight gradients are added to grads[tensor
  * index] where that is not NULL ([out, in] f32). dx NULL: not wanted.
  */
-SLIM_NODISCARD enum slim_status
-slim_layer_backward(float *dx, struct slim_layer *layer, const float *dy,
-                    const float *x, const struct slim_batch *batch,
-                    struct slim_tape *tape, float *const *grads,
-                    struct slim_adapter *const *adapters,
-                    const struct slim_kernels *kernels,
-                    struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_layer_backward(
+    float *dx, struct slim_layer *layer, const float *dy, const float *x,
+    const struct slim_batch *batch, struct slim_tape *tape, float *const *grads,
+    struct slim_adapter *const *adapters, const struct slim_kernels *kernels,
+    struct slim_diag *diag);
 
 /* Widths of the stream that a part reads and writes in the model's shape. */
 size_t slim_layer_width_in(const struct slim_layer *layer);
 size_t slim_layer_width_out(const struct slim_layer *layer);
 
 /* Head on x [rows, width] after the final norm (loaded: part `layers`). */
-SLIM_NODISCARD enum slim_status
-slim_head_logits(float *logits, struct slim_layer *layer, const float *x,
-                 size_t rows, const struct slim_kernels *kernels,
-                 struct slim_diag *diag);
-SLIM_NODISCARD enum slim_status
-slim_head_loss(double *nll, struct slim_layer *layer, const float *x,
-               const int32_t *targets, size_t rows,
-               const struct slim_kernels *kernels, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_head_logits(
+    float *logits, struct slim_layer *layer, const float *x, size_t rows,
+    const struct slim_kernels *kernels, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_head_loss(
+    double *nll, struct slim_layer *layer, const float *x,
+    const int32_t *targets, size_t rows, const struct slim_kernels *kernels,
+    struct slim_diag *diag);
 /* grads by tensor index as in the backward; weight multiplies every row. */
-SLIM_NODISCARD enum slim_status
-slim_head_loss_grad(double *nll, float *dx, struct slim_layer *layer,
-                    const float *x, const int32_t *targets, float weight,
-                    size_t rows, float *const *grads,
-                    struct slim_adapter *const *adapters,
-                    const struct slim_kernels *kernels,
-                    struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_head_loss_grad(
+    double *nll, float *dx, struct slim_layer *layer, const float *x,
+    const int32_t *targets, float weight, size_t rows, float *const *grads,
+    struct slim_adapter *const *adapters, const struct slim_kernels *kernels,
+    struct slim_diag *diag);
 
 /* ---- whole-model passes built from the above (runtime/model/pass.c) ---- */
 
 /* Sum of the negative log likelihoods of tokens 2..len of each window, in
  * nats, in double: nll[windows]. Layer by layer over as many windows at a time
  * as fit `memory` bytes (0: all). tick(done, total) may be NULL. */
-SLIM_NODISCARD enum slim_status
-slim_model_nll(double *nll, struct slim_model *model, const int32_t *ids,
-               size_t windows, size_t length, size_t memory,
-               const struct slim_kernels *kernels,
-               void (*tick)(void *, double, double), void *context,
-               struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_nll(
+    double *nll, struct slim_model *model, const int32_t *ids, size_t windows,
+    size_t length, size_t memory, const struct slim_kernels *kernels,
+    void (*tick)(void *, double, double), void *context,
+    struct slim_diag *diag);
 
 /* logits [batch * length, vocab], for tests and `slimc logits`. */
-SLIM_NODISCARD enum slim_status
-slim_model_logits(float *logits, struct slim_model *model, const int32_t *ids,
-                  size_t batch, size_t length,
-                  const struct slim_kernels *kernels, struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_logits(
+    float *logits, struct slim_model *model, const int32_t *ids, size_t batch,
+    size_t length, const struct slim_kernels *kernels, struct slim_diag *diag);
 
 /*
  * Gradients of the mean next-token loss over all windows, one layer at a time
@@ -220,12 +215,10 @@ struct slim_gradient_visit {
      * wanted tensor are not run backward, nor visited. */
     bool (*wanted)(void *context, const struct slim_tensor *tensor);
 };
-SLIM_NODISCARD enum slim_status
-slim_model_gradients(double *loss, struct slim_model *model, const int32_t *ids,
-                     size_t windows, size_t length,
-                     const struct slim_gradient_visit *visit,
-                     const struct slim_kernels *kernels,
-                     void (*tick)(void *, double, double), void *context,
-                     struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_model_gradients(
+    double *loss, struct slim_model *model, const int32_t *ids, size_t windows,
+    size_t length, const struct slim_gradient_visit *visit,
+    const struct slim_kernels *kernels, void (*tick)(void *, double, double),
+    void *context, struct slim_diag *diag);
 
 #endif

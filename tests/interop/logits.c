@@ -18,8 +18,8 @@ static enum slim_status print_logits(struct slim_model *model,
 
     if (!logits)
         return SLIM_FAILED;
-    enum slim_status status = slim_model_logits(
-        logits, model, ids, 1, count, slim_kernels_blas(), diag);
+    enum slim_status status = slim_model_logits(logits, model, ids, 1, count,
+                                                slim_kernels_blas(), diag);
     if (status == SLIM_OK)
         (void)fwrite(logits, sizeof(*logits), count * vocabulary, stdout);
     free(logits);
