@@ -30,6 +30,7 @@ struct slim_compilation {
     struct slim_diag *diag;
     struct slim_arena *arena;
     struct slim_data_name *data;
+    size_t included; /* recipes spliced in so far */
     bool incomplete; /* a statement gave no operation: what follows from the
                         order of operations cannot be judged */
     bool uncertain;  /* a shape could not be resolved */
@@ -96,6 +97,9 @@ void slim_default_path(const struct slim_compilation *c,
 void slim_program_append(struct slim_program *program, struct slim_op *op);
 void slim_op_add_input(struct slim_op *op, const struct slim_op *from,
                        enum slim_type type);
+
+/* Of the recipe with all that it includes. */
+enum slim_status slim_check_limits(struct slim_compilation *c);
 
 /* ---- lowering, a clause a file ---- */
 

@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
 %C%_libcompiler_a_SOURCES = \
     %D%/compile.c \
     %D%/draft.c \
+    %D%/limits.c \
     %D%/lower_amount.c \
     %D%/lower_args.c \
     %D%/lower_data.c \

@@ -106,7 +106,11 @@ static double break_even(const struct chain *chain)
     double from = percent ? 0.0 : amount->value;
     if (percent)
         least = (long)floor(amount->value * 10.0);
-    if (least >= most || !shrinks(chain, from + step * (double)most, NULL, 0))
+    /* so much that next to nothing is left may be refused */
+    long stride = (most - least) / 20 + 1;
+    while (most > least && !shrinks(chain, from + step * (double)most, NULL, 0))
+        most -= stride;
+    if (least >= most)
         return 0.0;
     while (most - least > 1) {
         long middle = least + (most - least) / 2;

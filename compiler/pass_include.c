@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 16 };
+enum { DEPTH = 16, FILES = 1000 };
 
 /* The recipes being read, innermost first. */
 struct nest {
@@ -83,6 +83,9 @@ static enum slim_status include(struct slim_stmt ***tail,
     if (nest->depth >= DEPTH)
         return slim_fail(c->diag, "N014", at, "includes nest more than %d deep",
                          DEPTH);
+    if (c->included++ >= FILES)
+        return slim_fail(c->diag, "N014", at,
+                         "a recipe includes at most %d others", FILES);
     struct nest inner = { realpath(path, NULL), nest, nest->depth + 1 };
     enum slim_status status = SLIM_FAILED;
     if (inner.real && is_open(nest, inner.real))
@@ -128,5 +131,5 @@ enum slim_status slim_pass_include(struct slim_compilation *c)
     c->recipe->first = NULL;
     enum slim_status status = splice(&tail, c, first, &outermost);
     free(outermost.real);
-    return status;
+    return slim_check_limits(c) == SLIM_OK ? status : SLIM_FAILED;
 }

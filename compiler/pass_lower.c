@@ -117,23 +117,29 @@ static enum slim_status methods_of(struct slim_words *methods,
     return SLIM_OK;
 }
 
-/* The statement with one of its metrics only. */
-static const char *text_of(struct slim_compilation *c, struct slim_stmt *stmt,
-                           const char *method, bool several)
+/* The statement as it is or, of a list, the part that became the operation. */
+static const char *text_of(const struct slim_lowering *l,
+                           const struct slim_draft *draft)
 {
+    struct slim_stmt part = *l->stmt;
     struct slim_text text = { 0 };
-    struct slim_value *words = stmt->words, one;
+    struct slim_value word;
 
-    if (several) {
-        one = *words;
-        one.text = method;
-        one.next = NULL;
-        stmt->words = &one;
+    if (l->count > 1) {
+        word = *part.words;
+        word.text = draft->op.method;
+        word.next = NULL;
+        part.words = &word;
+        if (!draft->op.label)
+            part.label = NULL;
+        if (!slim_op_input(&draft->op, SLIM_TYPE_TOKENS)) {
+            part.on = NULL;
+            part.args = NULL;
+        }
     }
-    slim_stmt_print(&text, stmt);
-    stmt->words = words;
-    const char *kept =
-        slim_arena_strndup(c->arena, text.data ? text.data : "", text.length);
+    slim_stmt_print(&text, &part);
+    const char *kept = slim_arena_strndup(
+        l->c->arena, text.data ? text.data : "", text.length);
     slim_text_free(&text);
     return kept;
 }
@@ -149,7 +155,6 @@ static void make_drafts(struct slim_lowering *l,
         const char *method = methods->count ? methods->items[i] : NULL;
         l->drafts[i] = slim_draft_new(c, l->stage, method, l->stmt->span);
         l->drafts[i]->stmt = l->stmt;
-        l->drafts[i]->op.text = text_of(c, l->stmt, method, l->count > 1);
     }
 }
 
@@ -221,6 +226,7 @@ static enum slim_status lower_clauses(struct slim_lowering *l)
     if (status == SLIM_OK)
         status = check_args(l);
     for (size_t i = 0; i < l->count; i++) {
+        l->drafts[i]->op.text = text_of(l, l->drafts[i]);
         l->drafts[i]->broken = status != SLIM_OK;
         slim_program_append(l->c->program, &l->drafts[i]->op);
     }
@@ -286,9 +292,15 @@ enum slim_status slim_pass_lower(struct slim_compilation *c)
         slim_program_append(c->program,
                             &slim_draft_new(c, input, NULL, nowhere)->op);
     }
-    for (struct slim_stmt *stmt = c->recipe->first; stmt; stmt = stmt->next)
+    for (struct slim_stmt *stmt = c->recipe->first; stmt; stmt = stmt->next) {
         if (lower(c, stmt) != SLIM_OK)
             status = SLIM_FAILED;
+        if (c->program->count <= SLIM_OPS_MAX / 2)
+            continue;
+        c->incomplete = true;
+        return slim_fail(c->diag, "A017", stmt->verb->span,
+                         "a recipe has at most %u stages", SLIM_OPS_MAX / 2);
+    }
     for (struct slim_data_name *d = c->data; d; d = d->next)
         if (!d->used && !c->incomplete)
             slim_warning(c->diag, "N015", d->stmt->name->span,

@@ -149,6 +149,9 @@ struct slim_op {
     struct slim_op *next;
 };
 
+/* Verifying looks back over operations: this keeps the square small. */
+#define SLIM_OPS_MAX 20000u
+
 struct slim_program {
     const struct slim_source *source;
     const char *compute; /* "f32" */

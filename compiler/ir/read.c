@@ -161,6 +161,9 @@ static enum slim_status read_op(struct slim_reader *r)
         slim_arena_printf(r->diag->arena, "%%%u", program->count);
 
     line->op.span = (struct slim_span){ r->source, r->span.begin, r->end };
+    if (program->count >= SLIM_OPS_MAX)
+        return slim_fail(r->diag, "F511", line->op.span,
+                         "a program has at most %u operations", SLIM_OPS_MAX);
     if (!slim_reader_take(r, number))
         return slim_reader_fail(r, number);
     line->op.stage = r->word ? slim_stage_find(r->stages, r->word) : NULL;

@@ -3,6 +3,8 @@
 #include "tests/compile_support.h"
 #include "tests/support.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 struct refusal {
@@ -198,6 +200,32 @@ static void one_mistake_is_one_message(void **state)
     }
 }
 
+static void expect_long(const char *head, const char *unit, size_t count,
+                        const char *code)
+{
+    struct slim_text text = { 0 };
+    struct compile_case c;
+
+    slim_text_puts(&text, head);
+    for (size_t i = 0; i < count; i++)
+        slim_text_puts(&text, unit);
+    compile_case_open(&c, text.data, NULL);
+    assert_int_equal(c.status, SLIM_FAILED);
+    assert_non_null(compile_case_find(&c, code));
+    compile_case_close(&c);
+    slim_text_free(&text);
+}
+
+static void endless_recipes_are_refused(void **state)
+{
+    (void)state;
+    expect_long("score l1", " reduce=sum", 1001, "A016");
+    expect_long("score l1; prune 2% in", " mlp", 1001, "A016");
+    expect_long("measure params", ", params", 1001, "A016");
+    expect_long("", "measure params\n", 10001, "A017");
+    expect_long("", "measure params, params, params\n", 4000, "A017");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +233,7 @@ int main(void)
         cmocka_unit_test(refuses_what_the_model_contradicts),
         cmocka_unit_test(one_run_reports_all),
         cmocka_unit_test(one_mistake_is_one_message),
+        cmocka_unit_test(endless_recipes_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
