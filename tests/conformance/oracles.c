@@ -104,7 +104,8 @@ static const struct kind {
 /* One test: a point of an oracle, or (point NULL) the run itself. The run
  * stays open until the last test of the oracle. */
 struct test {
-    const char *name, *oracle;
+    char *name;
+    char oracle[64];
     const struct point *point;
     bool quick, last;
 };
@@ -118,6 +119,7 @@ static struct row {
 static size_t row_count;
 
 static struct slim_oracle_run current;
+static const char *current_name; /* of the last that was begun */
 
 static bool starts(const char *text, const char *start)
 {
@@ -134,6 +136,7 @@ static void runs(void **state)
 {
     const struct test *test = *state;
 
+    current_name = test->oracle;
     slim_oracle_run_start(&current, test->oracle);
     current.quick = test->quick;
     slim_oracle_run_go(&current);
@@ -144,7 +147,7 @@ static void holds(void **state)
     const struct test *test = *state;
     const struct point *point = test->point;
 
-    if (!current.session || current.name != test->oracle)
+    if (!current.session || strcmp(current_name, test->oracle) != 0)
         fail_msg("%s did not run", test->oracle);
     struct slim_distance d = point->measure(&current);
     rows[row_count++] = (struct row){ test, d };
@@ -187,8 +190,9 @@ static size_t add_test(struct CMUnitTest *tests, size_t count,
     if (!test || count == MOST ||
         asprintf(&name, "%s: %s", oracle, point ? point->what : "runs") < 0)
         abort();
-    *test = (struct test){ name, oracle, point, quick,
+    *test = (struct test){ name, "", point, quick,
                            point && !next_point(point, quick) };
+    (void)snprintf(test->oracle, sizeof(test->oracle), "%s", oracle);
     tests[count] = (struct CMUnitTest){ .name = name,
                                         .test_func = point ? holds : runs,
                                         .initial_state = test };
@@ -249,6 +253,7 @@ static size_t collect(struct CMUnitTest *tests, int argc, char **argv)
             char *name = oracle_name(found.gl_pathv[i]);
             if (chosen(&quick, name, argc, argv))
                 count = add_tests(tests, count, name, quick);
+            free(name);
         }
     globfree(&found);
     free(pattern);
@@ -291,5 +296,10 @@ int main(int argc, char **argv)
     }
     int failed = _cmocka_run_group_tests("oracles", tests, count, NULL, NULL);
     print_table();
+    for (size_t i = 0; i < count; i++) {
+        struct test *test = tests[i].initial_state;
+        free(test->name);
+        free(test);
+    }
     return failed;
 }

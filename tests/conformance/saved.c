@@ -118,14 +118,18 @@ static void computes_the_same(void **state)
 int main(void)
 {
     struct CMUnitTest tests[SLIM_COUNT(forms)];
+    char *names[SLIM_COUNT(forms)];
 
     for (size_t i = 0; i < SLIM_COUNT(forms); i++) {
-        char *name = strdup(forms[i].stages);
-        for (char *c = name; c && *c; c++)
+        names[i] = strdup(forms[i].stages);
+        for (char *c = names[i]; c && *c; c++)
             *c = *c == '\n' ? ';' : *c;
-        tests[i] = (struct CMUnitTest){ .name = name,
+        tests[i] = (struct CMUnitTest){ .name = names[i],
                                         .test_func = computes_the_same,
                                         .initial_state = (void *)&forms[i] };
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    for (size_t i = 0; i < SLIM_COUNT(forms); i++)
+        free(names[i]);
+    return failed;
 }
