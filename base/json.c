@@ -10,7 +10,6 @@
  * may be a new one. */
 static json_t *restore_integers(json_t *value)
 {
-    size_t index;
     void *next;
     const char *key;
     json_t *item;
@@ -24,8 +23,9 @@ static json_t *restore_integers(json_t *value)
         json_decref(value);
         return json_integer((json_int_t)real);
     }
-    json_array_foreach(value, index, item)
-        json_array_set_new(value, index, restore_integers(json_incref(item)));
+    for (size_t i = 0; i < json_array_size(value); i++)
+        json_array_set_new(
+            value, i, restore_integers(json_incref(json_array_get(value, i))));
     json_object_foreach_safe(value, next, key, item)
         json_object_set_new(value, key, restore_integers(json_incref(item)));
     return value;
