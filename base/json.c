@@ -10,10 +10,6 @@
  * may be a new one. */
 static json_t *restore_integers(json_t *value)
 {
-    void *next;
-    const char *key;
-    json_t *item;
-
     if (json_is_real(value)) {
         double real = json_real_value(value);
 
@@ -26,8 +22,11 @@ static json_t *restore_integers(json_t *value)
     for (size_t i = 0; i < json_array_size(value); i++)
         json_array_set_new(
             value, i, restore_integers(json_incref(json_array_get(value, i))));
-    json_object_foreach_safe(value, next, key, item)
-        json_object_set_new(value, key, restore_integers(json_incref(item)));
+    for (void *at = json_object_iter(value); at;
+         at = json_object_iter_next(value, at))
+        json_object_iter_set_new(
+            value, at,
+            restore_integers(json_incref(json_object_iter_value(at))));
     return value;
 }
 
