@@ -25,6 +25,35 @@ static const char *const recipes[] = {
     "score taylor; prune 20%; recover lora r=2; save adapter \"a\"",
 };
 
+static unsigned id_or_none(const struct slim_op *op)
+{
+    return op ? op->id + 1 : 0;
+}
+
+/* What printing leaves out, printing again would leave out too. */
+static void same_op(const struct slim_op *a, const struct slim_op *b)
+{
+    assert_ptr_equal(a->stage, b->stage);
+    assert_string_equal(a->method ? a->method : "", b->method ? b->method : "");
+    assert_string_equal(a->label ? a->label : "", b->label ? b->label : "");
+    assert_string_equal(a->text, b->text);
+    assert_int_equal(a->implied, b->implied);
+    assert_int_equal(a->estimated, b->estimated);
+    assert_int_equal(id_or_none(a->fused), id_or_none(b->fused));
+    assert_int_equal(a->amount.kind, b->amount.kind);
+    assert_int_equal(a->amount.to, b->amount.to);
+    assert_int_equal(a->where.given, b->where.given);
+    assert_int_equal(a->where.layers_given, b->where.layers_given);
+    assert_int_equal(!a->formula, !b->formula);
+    assert_int_equal(a->input_count, b->input_count);
+    for (size_t i = 0; i < a->input_count; i++) {
+        assert_int_equal(a->inputs[i].type, b->inputs[i].type);
+        assert_int_equal(a->inputs[i].op->id, b->inputs[i].op->id);
+    }
+    assert_int_equal(!a->after, !b->after);
+    assert_true(!a->after || slim_shape_equal(a->after, b->after));
+}
+
 static void same_after_reading(const struct slim_program *program,
                                struct slim_arena *arena)
 {
@@ -41,6 +70,9 @@ static void same_after_reading(const struct slim_program *program,
     char *printed = compile_print(again);
     assert_string_equal(printed, text);
     assert_int_equal(again->count, program->count);
+    const struct slim_op *b = again->first;
+    for (const struct slim_op *a = program->first; a; a = a->next, b = b->next)
+        same_op(a, b);
     free(printed);
     free(text);
 }
