@@ -84,6 +84,7 @@ struct slim_project {
     struct slim_data_world world;
     struct slim_host host;
     struct slim_program *program;
+    bool includes; /* other recipes, which the file alone does not hold */
 };
 
 /* Opens a model for planning, once for all recipes. NULL path: none. */
@@ -101,6 +102,13 @@ SLIM_NODISCARD enum slim_status slim_project_read(struct slim_project *project,
 SLIM_NODISCARD enum slim_status slim_project_compile(
     struct slim_project *project, struct slim_cli *cli,
     struct slim_model_info *model);
+
+/* The recipe as the result carries it, to be run again as it stands: the file,
+ * or, with -s or includes, the statements that came of them. After compiling;
+ * constants leave the tree. */
+const char *slim_project_text(struct slim_project *project);
+/* A line for each -d: nothing stands in for a data set silently. */
+void slim_cli_print_maps(const struct slim_cli *cli, FILE *out);
 
 /* Splits operands into recipes (*.slim) and at most one model, which is last.
  * False, with a U error, if they do not fit. */

@@ -9,6 +9,7 @@ slimc_SOURCES = \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \
+    %D%/embed.c \
     %D%/help.c \
     %D%/main.c \
     %D%/ops.c \

@@ -15,8 +15,10 @@ static void print(const struct slim_cli *cli,
         (void)fwrite(text.data, 1, text.length, out);
         slim_text_free(&text);
     } else if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        slim_cli_print_maps(cli, out);
         slim_plan_print_json(program, out);
     } else {
+        slim_cli_print_maps(cli, out);
         slim_plan_print(program, slim_cli_has(cli, SLIM_OPTION_verbose), out);
     }
 }

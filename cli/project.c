@@ -32,7 +32,14 @@ enum slim_status slim_project_read(struct slim_project *project,
     if (slim_file_read(&project->source, recipe, 0, nowhere, &project->diag) !=
         SLIM_OK)
         return SLIM_FAILED;
-    return slim_parse(&project->recipe, &project->source, &project->diag);
+    enum slim_status status =
+        slim_parse(&project->recipe, &project->source, &project->diag);
+    const struct slim_stmt *stmt =
+        project->recipe ? project->recipe->first : NULL;
+    for (; stmt; stmt = stmt->next)
+        if (stmt->kind == SLIM_STMT_INCLUDE)
+            project->includes = true;
+    return status;
 }
 
 /* "name=rest": the name, and *rest after the sign. */

@@ -45,11 +45,12 @@ static enum slim_status run_project(struct slim_project *project,
         .input = project->model,
         .world = &project->world,
         .progress = { .out = quiet ? quiet : stdout, .mode = output_mode(cli) },
-        .recipe_text = project->source.text,
+        .recipe_text = slim_project_text(project),
         .force = slim_cli_has(cli, SLIM_OPTION_force),
         .memory = RUN_MEMORY,
     };
 
+    slim_cli_print_maps(cli, run.progress.out);
     slim_interrupt_install();
     enum slim_status status = slim_run_program(&run);
     slim_tokenizer_close(run.tokenizer);
