@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -207,6 +208,7 @@ enum slim_status slim_dim_parse(const struct slim_dim **out,
                          "a dimension has %d bytes at most", LONGEST);
     if (parse_sum(&dim, &parser) != SLIM_OK)
         return SLIM_FAILED;
+    assert(dim != NULL);
     skip_space(&parser);
     if (parser.text[parser.at] != '\0')
         return slim_fail(diag, "F311", here(&parser, parser.at),

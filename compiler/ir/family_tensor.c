@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- forms: which slots there must be ---- */
@@ -179,6 +180,7 @@ static enum slim_status check_mlp(const struct slim_block_spec *spec,
         return refuse_dims(down, "wants columns of one axis", diag);
     if (spec->slots[SLIM_MLP_GATE_UP] != NULL)
         return check_labels(spec->slots[SLIM_MLP_GATE_UP], labels, diag);
+    assert(up != NULL); /* the forms of an mlp want it or gate_up */
     if (!dims_match(up->dims[0], down->dims[1]))
         return refuse_dims(up, "has other rows than \"down\" has columns",
                            diag);

@@ -166,7 +166,7 @@ char *slim_text_unquote(struct slim_arena *arena, const char *text)
         if (c == '\\' && (i + 2 >= length || !strchr("\"\\n", text[i + 1])))
             return NULL;
         if (c == '\\')
-            c = text[++i] == 'n' ? '\n' : text[i];
+            c = (char)(text[++i] == 'n' ? '\n' : text[i]);
         out[used++] = c;
     }
     return out;

@@ -10,6 +10,7 @@
  */
 #include "runtime/stage/rotate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,6 +301,7 @@ static enum slim_status walk_all(struct walk *walk)
 {
     const struct slim_arch *arch = walk->from->shape->arch;
 
+    assert(walk->to != NULL);
     if (walk_start(walk) != SLIM_OK)
         return SLIM_FAILED;
     for (size_t layer = 0; layer < arch->layers; layer++)
