@@ -89,6 +89,7 @@ SLIM_GOLDEN_TESTS = %D%/golden.tap
 # Each is the harness of fuzz/NAME.c, with seeds in fuzz/corpus/NAME. `make
 # check` replays the seeds with plain_driver.c; `make fuzz` runs libFuzzer.
 slim_fuzzers = \
+    %D%/fuzz/compile \
     %D%/fuzz/config \
     %D%/fuzz/family \
     %D%/fuzz/ir \
