@@ -15,9 +15,9 @@ enum slim_status slim_file_failed(struct slim_diag *diag, struct slim_span at,
                                   const char *verb, const char *path,
                                   int reason)
 {
-    bool full = reason == ENOSPC || reason == EDQUOT;
+    bool room = reason == ENOSPC || reason == EDQUOT || reason == ENOMEM;
 
-    return slim_fail(diag, full ? "O001" : "I001", at,
+    return slim_fail(diag, room ? "O001" : "I001", at,
                      "could not %s \"%s\": %s", verb, path, strerror(reason));
 }
 

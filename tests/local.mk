@@ -71,8 +71,11 @@ slim_tests = \
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \
+    %D%/bad_data.tap \
     %D%/bad_model.tap \
+    %D%/bad_output.tap \
     %D%/bad_recipe.tap \
+    %D%/bad_stop.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \

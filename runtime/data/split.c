@@ -1,6 +1,8 @@
 /* split.c - pre-tokenizers: a text into the pieces that the model merges */
 #include "runtime/data/tokenizer_parts.h"
 
+#include "base/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -369,6 +371,9 @@ enum slim_status slim_split_run(struct slim_work *work, size_t step,
 
         return kind->run(work, step, piece);
     }
+    if (slim_interrupted())
+        return slim_fail(work->diag, "C130", (struct slim_span){ 0 },
+                         "interrupted");
     return slim_bpe_encode(work->out, &work->tokenizer->bpe, &work->bpe,
                            piece.text, piece.length, work->diag);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Without slashes at its end, except where it is all slashes. */
@@ -18,6 +19,14 @@ static const char *bare(const char *path, struct slim_arena *arena)
     while (length > 1 && path[length - 1] == '/')
         length--;
     return slim_arena_strndup(arena, path, length);
+}
+
+/* A link that leads nowhere is there too: nothing can take its name. */
+static bool is_there(const char *path)
+{
+    struct stat info;
+
+    return lstat(path, &info) == 0;
 }
 
 /* The length of the longest parent that is there; 0: none is named. */
@@ -53,7 +62,7 @@ static enum slim_status check_old(const char *path, bool force,
                                   const char *input, struct slim_span at,
                                   struct slim_diag *diag)
 {
-    if (!slim_file_exists(path))
+    if (!is_there(path))
         return SLIM_OK;
     if (!force)
         return slim_fail(diag, "I410", at,
@@ -127,7 +136,7 @@ static enum slim_status take_name(const struct slim_place *place,
     const char *path = place->path;
     const char *old =
         slim_arena_printf(diag->arena, "%s.old-%ld", path, (long)getpid());
-    bool replaces = slim_file_exists(path);
+    bool replaces = is_there(path);
 
     if (replaces && rename(path, old) != 0)
         return slim_fail(diag, "I413", at, "could not move \"%s\" aside: %s",
@@ -151,7 +160,7 @@ enum slim_status slim_place_settle(struct slim_place *place, bool force,
     if (slim_interrupted())
         return slim_fail(diag, "C130", at, "interrupted: \"%s\" is not written",
                          place->path);
-    if (slim_file_exists(place->path) && !force)
+    if (is_there(place->path) && !force)
         return slim_fail(diag, "I410", at,
                          "\"%s\" exists already; --force replaces it",
                          place->path);
