@@ -5,6 +5,7 @@
 #include "compiler/ir/stage.h"
 #include "tests/compile_support.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void read_one(const struct slim_source *source,
@@ -31,14 +32,21 @@ static void read_one(const struct slim_source *source,
     free(second);
 }
 
+static struct slim_arena *forever; /* of the model that all inputs share */
+
+static void close_forever(void)
+{
+    slim_arena_close(forever);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    static struct slim_arena *forever;
     static struct slim_model_info *model;
     struct slim_arena *arena = slim_arena_open();
 
     if (!model) {
         forever = slim_arena_open();
+        (void)atexit(close_forever);
         model = compile_toy(4, 64, 4, 2, 96, 50, forever);
     }
     struct slim_source source = slim_fuzz_source(arena, bytes, count);
