@@ -36,7 +36,7 @@ void slim_scores_free(struct slim_scores *scores)
 {
     if (!scores)
         return;
-    for (size_t i = 0; i < scores->groups->count; i++)
+    for (size_t i = 0; scores->values && i < scores->groups->count; i++)
         free(scores->values[i]);
     free(scores->values);
     free(scores);

@@ -63,6 +63,7 @@ slim_tests = \
     %D%/unit/lang_print \
     %D%/unit/lang_refuse \
     %D%/unit/model_read \
+    %D%/unit/no_memory \
     %D%/unit/prune_count \
     %D%/unit/score_terms \
     %D%/unit/shape \
@@ -115,6 +116,10 @@ check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
 dist_check_SCRIPTS = $(slim_scripts)
 
 LDADD = %D%/libsupport.a $(slim_archives) $(CMOCKA_LIBS) $(slim_libs)
+
+# Our own calls, not those of libraries.
+%C%_unit_no_memory_LDFLAGS = $(AM_LDFLAGS) \
+    -Wl,--wrap=malloc -Wl,--wrap=calloc
 
 if FUZZERS
 AM_LDFLAGS += $(SLIM_FUZZ_LDFLAGS)

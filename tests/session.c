@@ -53,19 +53,23 @@ static void compile(struct slim_session *session, const char *model)
                                &session->diag));
 }
 
+static void open_run(struct slim_session *session)
+{
+    session->run = (struct slim_run){ .arena = session->arena,
+                                      .diag = &session->diag,
+                                      .program = session->program,
+                                      .kernels = slim_kernels_blas(),
+                                      .input = session->info,
+                                      .world = &session->world,
+                                      .progress = { .out = stderr } };
+    session->run.results = SLIM_NEW_ARRAY(
+        session->arena, session->program->count, struct slim_result);
+}
+
 static void prepare(struct slim_session *session, const char *tokenizer)
 {
     struct slim_run *run = &session->run;
 
-    *run = (struct slim_run){ .arena = session->arena,
-                              .diag = &session->diag,
-                              .program = session->program,
-                              .kernels = slim_kernels_blas(),
-                              .input = session->info,
-                              .world = &session->world,
-                              .progress = { .out = stderr } };
-    run->results = SLIM_NEW_ARRAY(session->arena, session->program->count,
-                                  struct slim_result);
     must(session, slim_tokenizer_open(&run->tokenizer, tokenizer,
                                       (struct slim_span){ 0 }, &session->diag));
     for (const struct slim_op *op = session->program->first; op; op = op->next)
@@ -74,8 +78,8 @@ static void prepare(struct slim_session *session, const char *tokenizer)
     session->next = session->program->first;
 }
 
-struct slim_session *slim_test_session(const char *text, const char *model,
-                                       const char *tokenizer, const char *data)
+static struct slim_session *compiled(const char *text, const char *model,
+                                     const char *tokenizer, const char *data)
 {
     struct slim_session *session = calloc(1, sizeof *session);
 
@@ -88,8 +92,24 @@ struct slim_session *slim_test_session(const char *text, const char *model,
                               strlen(text) };
     open_world(session, tokenizer, data);
     compile(session, slim_arena_strdup(session->arena, model));
+    open_run(session);
+    return session;
+}
+
+struct slim_session *slim_test_session(const char *text, const char *model,
+                                       const char *tokenizer, const char *data)
+{
+    struct slim_session *session = compiled(text, model, tokenizer, data);
+
     prepare(session, tokenizer);
     return session;
+}
+
+struct slim_session *slim_test_session_compile(const char *text,
+                                               const char *model,
+                                               const char *data)
+{
+    return compiled(text, model, model, data);
 }
 
 void slim_test_session_free(struct slim_session *session)

@@ -22,6 +22,10 @@ struct slim_session {
  */
 struct slim_session *slim_test_session(const char *text, const char *model,
                                        const char *tokenizer, const char *data);
+/* The same without a step: slim_run_program may run the whole. */
+struct slim_session *slim_test_session_compile(const char *text,
+                                               const char *model,
+                                               const char *data);
 void slim_test_session_free(struct slim_session *session);
 
 /* Runs up to and with the next operation of that verb and returns it; its

@@ -229,11 +229,14 @@ static struct slim_word *word_slot(struct slim_bpe_work *work, uint64_t hash,
     }
 }
 
+/* The word's ids are those of `out` from `start` on. */
 static enum slim_status remember(struct slim_bpe_work *work, uint64_t hash,
                                  const char *text, size_t length,
-                                 const int32_t *ids, size_t count,
+                                 const struct slim_ids *out, size_t start,
                                  struct slim_diag *diag)
 {
+    size_t count = out->count - start;
+
     if (work->word_count > WORD_SLOTS / 4 * 3 ||
         work->texts.length > WORD_POOL) {
         memset(work->words, 0, WORD_SLOTS * sizeof(*work->words));
@@ -247,7 +250,7 @@ static enum slim_status remember(struct slim_bpe_work *work, uint64_t hash,
     slim_text_append(&work->texts, text, length);
     work->word_count++;
     for (size_t i = 0; i < count; i++)
-        if (slim_ids_add(&work->ids, ids[i], diag))
+        if (slim_ids_add(&work->ids, out->items[start + i], diag))
             return SLIM_FAILED;
     return SLIM_OK;
 }
@@ -283,8 +286,7 @@ enum slim_status slim_bpe_encode(struct slim_ids *out,
     }
     if (merge_word(out, bpe, work, text, length, diag))
         return SLIM_FAILED;
-    return remember(work, hash, text, length, out->items + start,
-                    out->count - start, diag);
+    return remember(work, hash, text, length, out, start, diag);
 }
 
 void slim_bpe_work_free(struct slim_bpe_work *work)

@@ -246,6 +246,9 @@ static enum slim_status run_rotate(struct slim_run *run,
 
     if (op->fused && args->per == SLIM_PER_BLOCK) {
         result->model = slim_model_copy(slim_run_model(run, op));
+        if (!result->model)
+            return slim_fail(run->diag, "O001", op->span,
+                             "out of memory for the table of tensors");
         run->detail = "interleaved with slice";
         return SLIM_OK;
     }

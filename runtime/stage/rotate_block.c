@@ -83,13 +83,15 @@ static enum slim_status project(struct walk *walk,
 {
     const struct slim_kernels *kernels = walk->run->kernels;
     size_t width = basis->width, kept = basis->kept;
+
+    if (kept == width)
+        return SLIM_OK;
     float *q = malloc(width * kept * sizeof(*q));
     float *cut = malloc(SLIM_GROUP_TOKENS * kept * sizeof(*cut));
-
-    if (kept == width || !q || !cut) {
+    if (!q || !cut) {
         free(q);
         free(cut);
-        return kept == width ? SLIM_OK : no_memory(walk);
+        return no_memory(walk);
     }
     for (size_t i = 0; i < width * kept; i++)
         q[i] = (float)basis->q[i];

@@ -116,6 +116,9 @@ static enum slim_status cut_all(struct slim_model **out, struct slim_run *run,
     const struct slim_arch *arch = from->shape->arch;
 
     *out = slim_model_copy(from);
+    if (!*out)
+        return slim_fail(run->diag, "O001", op->span,
+                         "out of memory for the table of tensors");
     for (size_t i = 0; i < arch->tensor_count; i++)
         if (slim_tensor_stored(op->after, &arch->tensors[i]) &&
             cut(*out, from, op->after, &arch->tensors[i], run->diag) != SLIM_OK)
