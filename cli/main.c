@@ -37,9 +37,10 @@ static int close_output(int code)
         return code;
     if (errno == EPIPE)
         return 128 + SIGPIPE;
+    int reason = errno;
     fprintf(stderr, "slimc: could not write standard output: %s\n",
-            errno ? strerror(errno) : "an earlier write failed");
-    return code ? code : 1;
+            reason ? strerror(reason) : "an earlier write failed");
+    return code ? code : reason == ENOSPC ? 5 : 1;
 }
 
 int main(int argc, char **argv)

@@ -87,6 +87,9 @@ runs()
     if [ $code -ne "$wanted" ]; then
         echo "exit code $code, not $wanted: $*" >>"$work/why"
     fi
+    if grep -q 'runtime error:\|Sanitizer' err; then
+        echo "a sanitizer speaks" >>"$work/why"
+    fi
     if ! cmp -s before after; then
         echo "files came or went:" >>"$work/why"
         diff before after >>"$work/why"
@@ -121,9 +124,6 @@ refuses()
     runs "$exit" "$@"
     if [ "$(codes)" != "$errors" ]; then
         echo "errors: $(codes), not $errors" >>"$work/why"
-    fi
-    if grep -q 'runtime error:\|Sanitizer' err; then
-        echo "a sanitizer speaks" >>"$work/why"
     fi
     list=$words
     while [ -n "$list" ]; do
