@@ -52,9 +52,6 @@ struct slim_distance slim_oracle_kept(struct slim_oracle_run *run);
 
 /* Largest relative error of an eigenvalue of any site. */
 struct slim_distance slim_oracle_eigenvalues(struct slim_oracle_run *run);
-/* The same of a second run, in which norms add what the reference hard-codes;
- * for models that say otherwise. */
-struct slim_distance slim_oracle_eigenvalues_eps(struct slim_oracle_run *run);
 /* Largest difference of a site's kept share of the spectrum. */
 struct slim_distance slim_oracle_explained(struct slim_oracle_run *run);
 /* Largest difference of the result's logits, in their deviations. */

@@ -11,9 +11,6 @@
  * every eigenvalue and no eigenvector. */
 static const double DAMPING = 0.01;
 
-/* What it adds inside every norm, whatever config.json says. */
-static const double EPSILON = 1e-5;
-
 static const struct slim_rotation *rotation_of(struct slim_oracle_run *run)
 {
     const struct slim_op *op = slim_oracle_run_op(run, "slice");
@@ -64,21 +61,6 @@ struct slim_distance slim_oracle_eigenvalues(struct slim_oracle_run *run)
                 most = (struct slim_distance){ have, want[i], apart };
         }
     }
-    return most;
-}
-
-struct slim_distance slim_oracle_eigenvalues_eps(struct slim_oracle_run *run)
-{
-    struct slim_oracle_run other;
-
-    slim_oracle_run_start(&other, run->name);
-    const struct slim_arch *arch = other.session->info->arch;
-    for (size_t i = 0; i < arch->node_count; i++)
-        if (arch->nodes[i].kind == SLIM_BLOCK_NORM)
-            arch->nodes[i].settings[SLIM_NORM_EPS] = EPSILON;
-    slim_oracle_run_go(&other);
-    struct slim_distance most = slim_oracle_eigenvalues(&other);
-    slim_oracle_run_close(&other);
     return most;
 }
 

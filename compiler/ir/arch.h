@@ -137,6 +137,7 @@ struct slim_shape {
     bool folded;    /* norm weights folded into the linears: none stored */
     bool untied;    /* the head has its own weights though arch->tied */
     size_t divisor; /* what norms divide by; 0: the width they see */
+    double eps;     /* of every norm; 0: what config.json says */
 };
 
 struct slim_shape *slim_shape_dense(const struct slim_arch *arch,
@@ -148,6 +149,10 @@ bool slim_shape_equal(const struct slim_shape *a, const struct slim_shape *b);
 /* Size of axis `axis` in layer `layer` (global axes: any layer). */
 size_t slim_shape_size(const struct slim_shape *shape, size_t layer,
                        size_t axis);
+
+/* What a norm adds under its root. */
+double slim_shape_eps(const struct slim_shape *shape,
+                      const struct slim_node *norm);
 
 /* Elements along dimension `d` of a tensor in this shape. */
 size_t slim_tensor_size(const struct slim_shape *shape,

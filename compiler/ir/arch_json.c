@@ -38,6 +38,8 @@ json_t *slim_shape_to_json(const struct slim_shape *shape)
     json_object_set_new(root, "untied", json_boolean(shape->untied));
     json_object_set_new(root, "divisor",
                         json_integer((json_int_t)shape->divisor));
+    if (shape->eps > 0.0)
+        json_object_set_new(root, "eps", json_real(shape->eps));
     return root;
 }
 
@@ -105,6 +107,19 @@ static enum slim_status read_sites(struct reading *reading)
     return SLIM_OK;
 }
 
+static enum slim_status read_eps(const struct reading *reading)
+{
+    const json_t *eps = json_object_get(reading->slimc, "eps");
+    if (eps == NULL)
+        return SLIM_OK;
+    reading->shape->eps = json_number_value(eps);
+    if (reading->shape->eps > 0.0 && reading->shape->eps < 1.0)
+        return SLIM_OK;
+    return slim_fail(reading->diag, "F370",
+                     slim_config_place(reading->source, "eps"),
+                     "\"slimc\" holds no fitting number for \"eps\"");
+}
+
 /* Without shortcuts a residual add joins equal widths. */
 static enum slim_status check_sites(const struct reading *reading)
 {
@@ -132,6 +147,8 @@ enum slim_status slim_shape_from_json(struct slim_shape **out,
                   SHAPE_VERSION, "version") != SLIM_OK ||
         read_size(&shape->divisor, &reading, json_object_get(slimc, "divisor"),
                   UINT32_MAX, "divisor") != SLIM_OK)
+        return SLIM_FAILED;
+    if (read_eps(&reading) != SLIM_OK)
         return SLIM_FAILED;
     shape->shortcuts = json_is_true(json_object_get(slimc, "shortcuts"));
     shape->folded = json_is_true(json_object_get(slimc, "folded"));

@@ -50,7 +50,14 @@ bool slim_shape_equal(const struct slim_shape *a, const struct slim_shape *b)
 {
     return a->arch == b->arch && a->shortcuts == b->shortcuts &&
            a->folded == b->folded && a->untied == b->untied &&
-           a->divisor == b->divisor && sizes_equal(a, b);
+           a->divisor == b->divisor && a->eps <= b->eps && a->eps >= b->eps &&
+           sizes_equal(a, b);
+}
+
+double slim_shape_eps(const struct slim_shape *shape,
+                      const struct slim_node *norm)
+{
+    return shape->eps > 0.0 ? shape->eps : norm->settings[SLIM_NORM_EPS];
 }
 
 size_t slim_shape_size(const struct slim_shape *shape, size_t layer,

@@ -99,7 +99,7 @@ json_t *slim_export_remote(const struct slim_shape *shape)
     return json_pack("{s:o,s:o,s:I,s:b,s:b,s:f,s:f,s:I}", "layers", layers,
                      "sites", sites, "vocab", (json_int_t)rows(shape, table),
                      "shortcuts", shape->shortcuts, "norm_weights",
-                     !shape->folded, "norm_eps", norm->settings[SLIM_NORM_EPS],
+                     !shape->folded, "norm_eps", slim_shape_eps(shape, norm),
                      "norm_offset", norm->settings[SLIM_NORM_OFFSET],
                      "norm_divisor", (json_int_t)shape->divisor);
 }

@@ -27,7 +27,6 @@ static enum slim_status norm_check(const struct slim_step *step)
 
 static enum slim_status norm_forward(struct slim_step *step)
 {
-    const double *settings = step->node->settings;
     float *inverse = NULL;
 
     if (norm_check(step) != SLIM_OK ||
@@ -37,7 +36,8 @@ static enum slim_status norm_forward(struct slim_step *step)
     step->kernels->rms_norm(
         step->y, inverse, step->x[0], slim_step_weight(step, SLIM_NORM_WEIGHT),
         step->tokens, step->width[0], norm_divisor(step),
-        (float)settings[SLIM_NORM_EPS], (float)settings[SLIM_NORM_OFFSET]);
+        (float)slim_shape_eps(step->layer->shape, step->node),
+        (float)step->node->settings[SLIM_NORM_OFFSET]);
     return SLIM_OK;
 }
 

@@ -10,6 +10,7 @@
 static const char *const pers[] = { "model", "block", NULL };
 static const char *const orients[] = { "pca", "random", NULL };
 static const char *const covs[] = { "auto", "raw", "normed", NULL };
+static const char *const epsilons[] = { "auto", "model", NULL };
 static const char *const centers[] = { "auto", "yes", "no", NULL };
 static const char *const picks[] = { "random", "first", NULL };
 
@@ -36,6 +37,14 @@ static const struct slim_param params[] = {
       .help = "PCA of the residual itself (raw) or of each token's vector "
               "divided by its RMS (normed); auto: raw for per=block, normed "
               "for per=model" },
+    { .name = "eps",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct slim_rotate_args, eps),
+      .choices = epsilons,
+      .initial = "auto",
+      .help = "per=block: what norms add under their root; model: what "
+              "config.json says; auto: 1e-5 where a slice follows at once, as "
+              "SliceGPT has it for every model" },
     { .name = "center",
       .kind = SLIM_PARAM_CHOICE,
       .offset = offsetof(struct slim_rotate_args, center),
@@ -143,6 +152,9 @@ struct slim_cost slim_rotate_cost(const struct slim_op *op)
     };
 }
 
+/* The reference has it in its code, whatever config.json says. */
+#define SLIM_SLICEGPT_EPS 1e-5
+
 static enum slim_status resolve_rotate(struct slim_op *op,
                                        struct slim_diag *diag)
 {
@@ -158,6 +170,8 @@ static enum slim_status resolve_rotate(struct slim_op *op,
     after->untied = op->before->arch->tied;
     if (args->per == SLIM_PER_BLOCK) {
         after->shortcuts = true;
+        if (op->fused && args->eps == SLIM_EPS_DEFAULT)
+            after->eps = SLIM_SLICEGPT_EPS;
         after->folded = true;
         if (!after->divisor)
             after->divisor = op->before->sites[0];

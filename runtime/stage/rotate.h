@@ -7,10 +7,11 @@
 enum slim_per { SLIM_PER_MODEL, SLIM_PER_BLOCK };
 enum slim_orient { SLIM_ORIENT_PCA, SLIM_ORIENT_RANDOM };
 enum slim_cov { SLIM_COV_DEFAULT, SLIM_COV_RAW, SLIM_COV_NORMED };
+enum slim_eps { SLIM_EPS_DEFAULT, SLIM_EPS_MODEL };
 enum slim_center { SLIM_CENTER_DEFAULT, SLIM_CENTER_YES, SLIM_CENTER_NO };
 
 struct slim_rotate_args {
-    int per, orient, cov, center;
+    int per, orient, cov, center, eps;
     long seed, n, len;
     int pick;
 };

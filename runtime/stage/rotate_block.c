@@ -38,11 +38,13 @@ static enum slim_status no_memory(const struct walk *walk)
 }
 
 /* What the norms add: the first one's, for the sum over a site's vectors. */
-static float first_eps(const struct slim_arch *arch)
+static float first_eps(const struct slim_shape *shape)
 {
+    const struct slim_arch *arch = shape->arch;
+
     for (size_t i = 0; i < arch->node_count; i++)
         if (arch->nodes[i].kind == SLIM_BLOCK_NORM)
-            return (float)arch->nodes[i].settings[SLIM_NORM_EPS];
+            return (float)slim_shape_eps(shape, &arch->nodes[i]);
     return 0.0f;
 }
 
@@ -53,7 +55,7 @@ static void add_to_gram(struct walk *walk, const float *x, size_t count)
 
     if (walk->normed) {
         kernels->rms_norm(walk->normed, NULL, x, NULL, count, width, width,
-                          first_eps(walk->from->shape->arch), 0.0f);
+                          first_eps(walk->from->shape), 0.0f);
         x = walk->normed;
     }
     kernels->gram(walk->gram, x, count, width);
@@ -339,6 +341,21 @@ static bool open_walk(struct walk *walk)
            walk->rotation && walk->layer && walk->to;
 }
 
+/* The model with the epsilon that the result will have, or as it is. */
+static struct slim_model *with_eps(struct slim_run *run,
+                                   const struct slim_model *model, double eps)
+{
+    struct slim_model *own = slim_model_copy(model);
+
+    if (own && eps > 0.0) {
+        struct slim_shape *shape = slim_shape_copy(model->shape, run->arena);
+
+        shape->eps = eps;
+        own->shape = shape;
+    }
+    return own;
+}
+
 enum slim_status slim_rotate_blocks(struct slim_model **out,
                                     struct slim_rotation **rotation,
                                     struct slim_run *run,
@@ -348,11 +365,12 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
 {
     struct walk walk = { .run = run,
                          .op = rotate,
-
                          .shape = shape,
-                         .from = slim_run_model(run, rotate),
+                         .from = with_eps(run, slim_run_model(run, rotate),
+                                          shape->eps),
                          .tokens = slim_run_tokens(run, rotate) };
-    enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
+    enum slim_status status =
+        walk.from && open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
     slim_progress_begin(&run->progress, title,
                         (double)walk.stream.tokens *
@@ -364,6 +382,7 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
     free(walk.normed);
     slim_basis_free(&walk.here);
     slim_layer_free(walk.layer);
+    slim_model_free(walk.from);
     if (status != SLIM_OK) {
         slim_model_free(walk.to);
         slim_rotation_free(walk.rotation);

@@ -34,7 +34,8 @@ static void see_input(void *context, const struct slim_node *node,
         return;
     if (gather->args->cov != SLIM_COV_RAW) {
         kernels->rms_norm(gather->normed, NULL, x, NULL, tokens, width, width,
-                          (float)node->settings[SLIM_NORM_EPS], 0.0f);
+                          (float)slim_shape_eps(gather->from->shape, node),
+                          0.0f);
         x = gather->normed;
     }
     kernels->gram(gather->gram, x, tokens, width);

@@ -63,17 +63,6 @@ static const struct point sliced[] = {
     { 0 },
 };
 
-/* Of a model whose norms add less than the reference does: the sums of small
- * vectors differ by more than noise. */
-static const struct point sliced_eps[] = {
-    { "parameters", slim_oracle_params, SLIM_NEAR_EXACT },
-    { "eigenvalues, eps of the reference", slim_oracle_eigenvalues_eps,
-      SLIM_NEAR_ORACLE_EIGEN },
-    { "share kept", slim_oracle_explained, SLIM_NEAR_ORACLE_EIGEN },
-    { "logits", slim_oracle_logits, SLIM_NEAR_ORACLE_SLICED },
-    { 0 },
-};
-
 static const struct point sliced_real[] = {
     { "parameters", slim_oracle_params, SLIM_NEAR_EXACT },
     { "eigenvalues", slim_oracle_eigenvalues, SLIM_NEAR_ORACLE_EIGEN },
@@ -97,7 +86,7 @@ static const struct kind {
     { "smollm2/dense", dense },       { "smollm2/lp_vectorize", vector_real },
     { "smollm2/lp_", pruned_real },   { "smollm2/slice_model", one_basis },
     { "smollm2/slice", sliced_real }, { "stories/slice", sliced },
-    { "stories/", pruned },           { "tiny-llama-mha/slice", sliced_eps },
+    { "stories/", pruned },           { "tiny-llama-mha/slice", sliced },
     { "tiny-llama-mha/", pruned },
 };
 
