@@ -369,8 +369,9 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
                          .from = with_eps(run, slim_run_model(run, rotate),
                                           shape->eps),
                          .tokens = slim_run_tokens(run, rotate) };
-    enum slim_status status =
-        walk.from && open_walk(&walk) ? SLIM_OK : no_memory(&walk);
+    if (!walk.from)
+        return no_memory(&walk);
+    enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
     slim_progress_begin(&run->progress, title,
                         (double)walk.stream.tokens *
