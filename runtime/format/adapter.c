@@ -26,13 +26,6 @@ static enum slim_status fill(float *out, void *context,
     return SLIM_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct slim_out_tensor *one = a, *two = b;
-
-    return strcmp(one->name, two->name);
-}
-
 static void add(struct slim_out_tensors *outputs, struct slim_arena *arena,
                 const char *name, const char *factor, size_t rows, size_t cols,
                 const float *numbers)
@@ -113,7 +106,7 @@ enum slim_status slim_export_adapter(struct slim_export *export,
         add(&outputs, run->arena, name, "lora_B",
             slim_tensor_size(shape, tensor, 0), one->rank, one->b);
     }
-    qsort(outputs.items, outputs.count, sizeof(*outputs.items), by_name);
+    slim_out_tensors_sort(&outputs);
     outputs.metadata = slim_export_metadata(export);
     enum slim_status status =
         slim_safetensors_write(export->directory, "adapter_model", &outputs,

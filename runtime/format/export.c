@@ -80,13 +80,6 @@ static void tick(void *context, double done, double total)
     slim_progress_step(&export->run->progress, done / total, NULL);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct slim_out_tensor *one = a, *two = b;
-
-    return strcmp(one->name, two->name);
-}
-
 static enum slim_status write_weights(struct slim_export *export)
 {
     struct slim_run *run = export->run;
@@ -98,22 +91,7 @@ static enum slim_status write_weights(struct slim_export *export)
                                         .fill = fill,
                                         .tick = tick };
 
-    outputs.items =
-        SLIM_NEW_ARRAY(run->arena, arch->tensor_count, struct slim_out_tensor);
-    for (size_t i = 0; i < arch->tensor_count; i++) {
-        const struct slim_tensor *tensor = &arch->tensors[i];
-        struct slim_out_tensor *output = &outputs.items[outputs.count];
-
-        if (!slim_tensor_stored(shape, tensor))
-            continue;
-        *output = (struct slim_out_tensor){ .name = tensor->name,
-                                            .dims_count = tensor->dims_count,
-                                            .tag = tensor };
-        for (size_t d = 0; d < tensor->dims_count; d++)
-            output->dims[d] = slim_tensor_size(shape, tensor, d);
-        outputs.count++;
-    }
-    qsort(outputs.items, outputs.count, sizeof(*outputs.items), by_name);
+    slim_out_tensors_list(&outputs, shape, run->arena);
     outputs.metadata = slim_export_metadata(export);
     enum slim_status status = slim_safetensors_write(
         export->directory, "model", &outputs, export->op->span, run->diag);

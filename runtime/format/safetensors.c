@@ -8,6 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int by_name(const void *a, const void *b)
+{
+    const struct slim_out_tensor *one = a, *two = b;
+
+    return strcmp(one->name, two->name);
+}
+
+void slim_out_tensors_sort(struct slim_out_tensors *out)
+{
+    qsort(out->items, out->count, sizeof(*out->items), by_name);
+}
+
+void slim_out_tensors_list(struct slim_out_tensors *out,
+                           const struct slim_shape *shape,
+                           struct slim_arena *arena)
+{
+    const struct slim_arch *arch = shape->arch;
+
+    out->items =
+        SLIM_NEW_ARRAY(arena, arch->tensor_count, struct slim_out_tensor);
+    out->count = 0;
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        struct slim_out_tensor *one = &out->items[out->count];
+
+        if (!slim_tensor_stored(shape, tensor))
+            continue;
+        *one = (struct slim_out_tensor){ .name = tensor->name,
+                                         .dims_count = tensor->dims_count,
+                                         .tag = tensor };
+        for (size_t d = 0; d < tensor->dims_count; d++)
+            one->dims[d] = slim_tensor_size(shape, tensor, d);
+        out->count++;
+    }
+    slim_out_tensors_sort(out);
+}
+
 static uint64_t elements(const struct slim_out_tensor *output)
 {
     uint64_t count = 1;

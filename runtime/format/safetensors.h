@@ -2,7 +2,7 @@
 #ifndef SLIM_SAFETENSORS_H
 #define SLIM_SAFETENSORS_H
 
-#include "compiler/ir/checkpoint.h"
+#include "compiler/ir/arch.h"
 
 #include <jansson.h>
 
@@ -27,6 +27,14 @@ struct slim_out_tensors {
                              struct slim_diag *diag);
     void (*tick)(void *context, double done, double total); /* or NULL */
 };
+
+/* Lists the tensors that a shape stores, sorted by name; each one's tag is its
+ * struct slim_tensor. */
+void slim_out_tensors_list(struct slim_out_tensors *out,
+                           const struct slim_shape *shape,
+                           struct slim_arena *arena);
+/* Sorts by name, as the format's own writer does. */
+void slim_out_tensors_sort(struct slim_out_tensors *out);
 
 /*
  * Writes DIR/STEM.safetensors, or DIR/STEM-00001-of-0000N.safetensors with

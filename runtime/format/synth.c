@@ -59,13 +59,6 @@ static enum slim_status fill(float *out, void *context,
     return SLIM_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct slim_out_tensor *one = a, *two = b;
-
-    return strcmp(one->name, two->name);
-}
-
 static enum slim_status write_weights(const char *directory,
                                       const struct synth *synth,
                                       enum slim_dtype dtype,
@@ -78,22 +71,7 @@ static enum slim_status write_weights(const char *directory,
                                         .fill = fill };
     const struct slim_span nowhere = { NULL, 0, 0 };
 
-    outputs.items =
-        SLIM_NEW_ARRAY(diag->arena, arch->tensor_count, struct slim_out_tensor);
-    for (size_t i = 0; i < arch->tensor_count; i++) {
-        const struct slim_tensor *tensor = &arch->tensors[i];
-        struct slim_out_tensor *output = &outputs.items[outputs.count];
-
-        if (!slim_tensor_stored(synth->shape, tensor))
-            continue;
-        *output = (struct slim_out_tensor){ .name = tensor->name,
-                                            .dims_count = tensor->dims_count,
-                                            .tag = tensor };
-        for (size_t d = 0; d < tensor->dims_count; d++)
-            output->dims[d] = slim_tensor_size(synth->shape, tensor, d);
-        outputs.count++;
-    }
-    qsort(outputs.items, outputs.count, sizeof(*outputs.items), by_name);
+    slim_out_tensors_list(&outputs, synth->shape, diag->arena);
     outputs.metadata =
         json_pack("{s:s,s:s}", "format", "pt", "slimc.synth", PACKAGE_VERSION);
     enum slim_status status =
