@@ -64,6 +64,9 @@ bool slim_cli_has(const struct slim_cli *cli, enum slim_option_id id);
 /* The last value that was given, or NULL. */
 const char *slim_cli_value(const struct slim_cli *cli, enum slim_option_id id);
 
+/* Obeys --threads; false if it is no number from 0 to 1024. */
+bool slim_cli_threads(const struct slim_cli *cli);
+
 /* Prints the records: JSON to standard output with --json, else to standard
  * error. Returns the exit code that they call for. */
 int slim_cli_report(const struct slim_cli *cli, const struct slim_diag *diag);

@@ -6,6 +6,7 @@ slimc_CFLAGS = $(AM_CFLAGS) $(OPENMP_CFLAGS)
 slimc_LDADD = $(slim_archives) $(slim_libs)
 
 slimc_SOURCES = \
+    %D%/bench.c \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \

@@ -18,7 +18,7 @@ static enum slim_output output_mode(const struct slim_cli *cli)
     return isatty(STDOUT_FILENO) ? SLIM_OUTPUT_TTY : SLIM_OUTPUT_PLAIN;
 }
 
-static bool set_threads(struct slim_cli *cli)
+bool slim_cli_threads(const struct slim_cli *cli)
 {
     const char *text = slim_cli_value(cli, SLIM_OPTION_threads);
     char *end;
@@ -69,7 +69,7 @@ int slim_command_run(struct slim_cli *cli)
         fprintf(stderr, "slimc: OpenBLAS uses its kernels for %s\n", core);
     if (cli->operand_count != 2)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
-    if (!set_threads(cli))
+    if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
     enum slim_status status =
         slim_project_read(&project, cli, cli->operands[0]);

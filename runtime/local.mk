@@ -67,6 +67,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/format/remote.c \
     %D%/format/safetensors.c \
     %D%/format/synth.c \
+    %D%/limits.c \
+    %D%/limits.h \
     %D%/model/block_add.c \
     %D%/model/block_attention.c \
     %D%/model/block_embedding.c \

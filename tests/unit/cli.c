@@ -208,6 +208,30 @@ static void plan_prints_and_writes(void **state)
     free(model);
 }
 
+/* Writes in the current directory, and leaves nothing there. */
+static void bench_measures_and_predicts(void **state)
+{
+    const struct place *place = *state;
+    char *model = slim_test_source("model");
+    char arguments[512];
+
+    put(place, "b.slim", "score l1\nprune 25% of groups in mlp layers 0..1\n");
+    expect(place, "bench", 0, "product, f32", NULL);
+    expect(place, "bench --json", 0, "\"f32_flops\":", NULL);
+    expect(place, "bench b.slim", 2, NULL, "one recipe and its model");
+    expect(place, "bench --threads many", 2, NULL, "a number from 0 to 1024");
+    (void)snprintf(arguments, sizeof(arguments), "bench b.slim '%s'", model);
+    expect(place, arguments, 0, "score l1 ", NULL);
+    struct slim_ran ran = slim_test_run(
+        "cd '%s' && SLIMC_FAIL_WRITE=9 '%s' bench; code=$?; ls -A "
+        "| grep bench; exit $code",
+        place->folder, place->slimc);
+    assert_int_equal(ran.exit_code, 5);
+    assert_string_equal(ran.out, "");
+    slim_test_ran_free(&ran);
+    free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +245,7 @@ int main(void)
         cmocka_unit_test(output_that_cannot_be_written_is_an_error),
         cmocka_unit_test(a_reader_that_leaves_is_no_error),
         cmocka_unit_test(plan_prints_and_writes),
+        cmocka_unit_test(bench_measures_and_predicts),
     };
 
     return cmocka_run_group_tests(tests, enter, leave);
