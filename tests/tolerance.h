@@ -21,9 +21,11 @@
 #define SLIM_NEAR_ORACLE_SIGNED 5e-3   /* sums with signs: of score plus mean */
 #define SLIM_NEAR_ORACLE_EIGEN 1e-4    /* relative, largest eigenvalues */
 #define SLIM_NEAR_ORACLE_SLICED 1e-2   /* sliced logits, standard deviations */
-#define SLIM_NEAR_DENSE_PPL 2e-4       /* relative */
-#define SLIM_NEAR_SLICED_PPL 5e-3      /* relative, tiny and stories models */
-#define SLIM_NEAR_PRUNED_PPL 1e-2      /* relative, against the reference */
-#define SLIM_NEAR_SAVED_LOGITS 1e-3    /* of the logits' standard deviation */
+#define SLIM_NEAR_ORACLE_CLOSE 7e-3  /* eigenvalues, where two meet at a cut */
+#define SLIM_NEAR_ORACLE_CLOSED 5e-2 /* sliced logits of the same */
+#define SLIM_NEAR_DENSE_PPL 2e-4     /* relative */
+#define SLIM_NEAR_SLICED_PPL 5e-3    /* relative, tiny and stories models */
+#define SLIM_NEAR_PRUNED_PPL 1e-2    /* relative, against the reference */
+#define SLIM_NEAR_SAVED_LOGITS 1e-3  /* of the logits' standard deviation */
 
 #endif
