@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/blas_attention.c \
     %D%/kernel/blas_attention.h \
     %D%/kernel/blas_attention_grad.c \
+    %D%/kernel/blas_attention_step.c \
     %D%/kernel/blas_columns.c \
     %D%/kernel/blas_gram.c \
     %D%/kernel/blas_linear.c \
@@ -21,6 +22,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/blas_norm.c \
     %D%/kernel/blas_rope.c \
     %D%/kernel/blas_train.c \
+    %D%/kernel/blas_vector.c \
     %D%/kernel/corename.c \
     %D%/kernel/corename.h \
     %D%/kernel/eigen.c \
@@ -75,6 +77,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/model/block_head.c \
     %D%/model/block_mlp.c \
     %D%/model/block_norm.c \
+    %D%/model/decode.c \
+    %D%/model/decode.h \
     %D%/model/gradients.c \
     %D%/model/keep.c \
     %D%/model/layer.c \

@@ -94,6 +94,14 @@ static void linear_tiny(const struct slim_kernels *t,
     linear_of(t, out, 3, 64, 130);
 }
 
+/* One row is a matrix with a vector. */
+static void linear_vector(const struct slim_kernels *t,
+                          struct slim_case_output *out)
+{
+    linear_of(t, out, 1, 300, 1100);
+    linear_of(t, out, 1, 33, 129);
+}
+
 static void linear_wide(const struct slim_kernels *t,
                         struct slim_case_output *out)
 {
@@ -261,6 +269,35 @@ static void attention_alibi(const struct slim_kernels *t,
                                                  .slopes = slopes });
 }
 
+/* All rows of a sequence, some of the last, the last alone. */
+static void attention_step(const struct slim_kernels *t,
+                           struct slim_case_output *out)
+{
+    enum { KEYS = 301, HEADS = 6, KV = 2, DIM = 16 };
+    static const float slopes[] = { 0.5f, 0.0f, 0.004f, 0.0625f, 1.0f, 0.25f };
+    static const size_t rows[] = { KEYS, 37, 1 };
+    float *k = slim_case_normal(KEYS * KV * DIM, 1);
+    float *v = slim_case_normal(KEYS * KV * DIM, 2);
+
+    for (size_t i = 0; i < 9; i++) {
+        size_t n = rows[i % 3] * HEADS * DIM;
+        float *q = slim_case_normal(n, 3), *o = slim_case_normal(n, 4);
+
+        t->attention_step(o, q, k, v, rows[i % 3], KEYS,
+                          &(struct slim_attention_shape){
+                              .heads = HEADS,
+                              .kv_heads = KV,
+                              .dim = DIM,
+                              .window = i / 3 == 1 ? 40 : 0,
+                              .slopes = i / 3 == 2 ? slopes : NULL,
+                              .scale = 0.25f });
+        keep(out, o, n);
+        free(q);
+    }
+    free(k);
+    free(v);
+}
+
 /* A logit of several thousand must not overflow anything. */
 static void attention_sharp(const struct slim_kernels *t,
                             struct slim_case_output *out)
@@ -399,6 +436,7 @@ static void train(const struct slim_kernels *t, struct slim_case_output *out)
 
 const struct slim_kernel_case slim_kernel_cases[] = {
     { "linear, tiny", linear_tiny, SLIM_NEAR_F32_ELEMENT },
+    { "linear, one row", linear_vector, SLIM_NEAR_F32_SUM },
     { "linear, wide", linear_wide, SLIM_NEAR_F32_SUM },
     { "linear, tall", linear_tall, SLIM_NEAR_F32_SUM },
     { "matmul", matmul, SLIM_NEAR_F32_SUM },
@@ -408,6 +446,7 @@ const struct slim_kernel_case slim_kernel_cases[] = {
     { "attention, one sequence", attention_one_sequence, SLIM_NEAR_F32_SUM },
     { "attention, window", attention_window, SLIM_NEAR_F32_SUM },
     { "attention, ALiBi", attention_alibi, SLIM_NEAR_F32_SUM },
+    { "attention, step", attention_step, SLIM_NEAR_F32_SUM },
     { "attention, sharp", attention_sharp, SLIM_NEAR_F32_LAYER },
     { "activations", activations, SLIM_NEAR_F32_ELEMENT },
     { "embed", embed, SLIM_NEAR_F32_ELEMENT },

@@ -34,6 +34,7 @@ slim_tests = \
     %D%/property/kernel_identities \
     %D%/property/lang_roundtrip \
     %D%/property/model_adapter \
+    %D%/property/model_decode \
     %D%/property/model_gradient \
     %D%/property/model_identity \
     %D%/property/slice \

@@ -84,7 +84,6 @@ static enum slim_status write_weights(struct slim_export *export)
 {
     struct slim_run *run = export->run;
     const struct slim_shape *shape = export->model->shape;
-    const struct slim_arch *arch = shape->arch;
     struct slim_out_tensors outputs = { .dtype = export->dtype,
                                         .shard_bytes = export->shard_bytes,
                                         .context = export,

@@ -16,6 +16,7 @@ const struct slim_kernels *slim_kernels_blas(void)
         .rms_norm_grad = slim_blas_rms_norm_grad,
         .rope = slim_blas_rope,
         .attention = slim_blas_attention,
+        .attention_step = slim_blas_attention_step,
         .attention_grad = slim_blas_attention_grad,
         .activation = slim_blas_activation,
         .activation_grad = slim_blas_activation_grad,

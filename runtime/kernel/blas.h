@@ -19,6 +19,10 @@ struct slim_product {
 
 void slim_blas_product(const struct slim_product *product);
 
+/* y[out] = w[out,in] x + bias: slim_blas_linear of one row. */
+void slim_blas_linear_vector(float *y, const float *x, const float *w,
+                             const float *bias, size_t in, size_t out);
+
 /* dw[j] += sum over r of dy[r][j] x[r][j] inverse[r]; all (rows, width). */
 void slim_blas_gain_grad(float *dw, const float *dy, const float *x,
                          const float *inverse, size_t rows, size_t width);
@@ -49,6 +53,9 @@ void slim_blas_rope(float *x, const float *cosine, const float *sine,
 void slim_blas_attention(float *o, float *lse, const float *q, const float *k,
                          const float *v,
                          const struct slim_attention_shape *shape);
+void slim_blas_attention_step(float *o, const float *q, const float *k,
+                              const float *v, size_t rows, size_t keys,
+                              const struct slim_attention_shape *shape);
 void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                               const float *q, const float *k, const float *v,
                               const float *o, const float *lse,

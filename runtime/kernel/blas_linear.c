@@ -90,6 +90,10 @@ void slim_blas_product(const struct slim_product *p)
 void slim_blas_linear(float *y, const float *x, const float *w,
                       const float *bias, size_t rows, size_t in, size_t out)
 {
+    if (rows == 1) {
+        slim_blas_linear_vector(y, x, w, bias, in, out);
+        return;
+    }
     slim_blas_product(&(struct slim_product){ .c = y,
                                               .a = x,
                                               .b = w,

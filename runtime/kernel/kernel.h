@@ -69,6 +69,12 @@ struct slim_kernels {
      * head h / rep. */
     void (*attention)(float *o, float *lse, const float *q, const float *k,
                       const float *v, const struct slim_attention_shape *shape);
+    /* The last `rows` tokens of one sequence, whose keys and values are all at
+     * hand: q,o [rows, heads*dim]; k,v [keys, kv_heads*dim], rows <= keys.
+     * shape->sequences and starts are not read. */
+    void (*attention_step)(float *o, const float *q, const float *k,
+                           const float *v, size_t rows, size_t keys,
+                           const struct slim_attention_shape *shape);
     /* dq, dk, dv overwritten. o, lse as the forward left them. */
     void (*attention_grad)(float *dq, float *dk, float *dv, const float *d_o,
                            const float *q, const float *k, const float *v,

@@ -12,6 +12,7 @@ const struct slim_kernels slim_kernels_ref = {
     .rms_norm_grad = slim_ref_rms_norm_grad,
     .rope = slim_ref_rope,
     .attention = slim_ref_attention,
+    .attention_step = slim_ref_attention_step,
     .attention_grad = slim_ref_attention_grad,
     .activation = slim_ref_activation,
     .activation_grad = slim_ref_activation_grad,

@@ -30,6 +30,9 @@ void slim_ref_rope(float *x, const float *cosine, const float *sine,
 void slim_ref_attention(float *o, float *lse, const float *q, const float *k,
                         const float *v,
                         const struct slim_attention_shape *shape);
+void slim_ref_attention_step(float *o, const float *q, const float *k,
+                             const float *v, size_t rows, size_t keys,
+                             const struct slim_attention_shape *shape);
 void slim_ref_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                              const float *q, const float *k, const float *v,
                              const float *o, const float *lse,

@@ -37,13 +37,12 @@ static size_t first_key(const struct slim_attention_shape *shape, size_t start,
 }
 
 /* logits[j - first] = scale q_i . k_j + slope (j - i) for the keys j = first
- * .. i that query i of head h sees. */
-static void row_logits(double *logits, const float *q, const float *k, size_t i,
-                       size_t first, size_t h,
+ * .. i that query i of head h sees; qi is that head's part of its row. */
+static void row_logits(double *logits, const float *qi, const float *k,
+                       size_t i, size_t first, size_t h,
                        const struct slim_attention_shape *shape)
 {
     size_t dim = shape->dim, kv = h / (shape->heads / shape->kv_heads);
-    const float *qi = q + (i * shape->heads + h) * dim;
     double slope = shape->slopes ? (double)shape->slopes[h] : 0.0;
 
     for (size_t j = first; j <= i; j++) {
@@ -70,6 +69,28 @@ static double softmax(double *p, size_t n)
     return lse;
 }
 
+/* One head of one query: `first` .. i are the keys that it sees. p has room for
+ * them. Returns the logarithm of the softmax's denominator. */
+static double one_query(float *o, double *p, const float *q, const float *k,
+                        const float *v, size_t i, size_t first, size_t h,
+                        const struct slim_attention_shape *shape)
+{
+    size_t dim = shape->dim, kv_heads = shape->kv_heads;
+    size_t kv = h / (shape->heads / kv_heads);
+
+    row_logits(p, q, k, i, first, h, shape);
+    double lse = softmax(p, i - first + 1);
+
+    for (size_t d = 0; d < dim; d++) {
+        double sum = 0;
+
+        for (size_t j = first; j <= i; j++)
+            sum += p[j - first] * (double)v[(j * kv_heads + kv) * dim + d];
+        o[d] = (float)sum;
+    }
+    return lse;
+}
+
 /*
  * Attention (Vaswani et al. 2017, arXiv:1706.03762, eq. 1), causal, in each
  * sequence apart. For query i of head h, over the keys j <= i of its sequence
@@ -93,29 +114,36 @@ void slim_ref_attention(float *o, float *lse, const float *q, const float *k,
                         const struct slim_attention_shape *shape)
 {
     size_t dim = shape->dim, heads = shape->heads;
-    size_t kv_heads = shape->kv_heads, rep = heads / kv_heads;
     double *p = SLIM_SCRATCH(longest(shape) + 1, double);
 
     for (size_t s = 0; s < shape->sequences; s++)
         for (size_t ih = shape->starts[s] * heads;
              ih < shape->starts[s + 1] * heads; ih++) {
             size_t i = ih / heads, h = ih % heads;
-            size_t first = first_key(shape, shape->starts[s], i);
-
-            row_logits(p, q, k, i, first, h, shape);
-            double l = softmax(p, i - first + 1);
+            double l =
+                one_query(o + ih * dim, p, q + ih * dim, k, v, i,
+                          first_key(shape, shape->starts[s], i), h, shape);
 
             if (lse)
                 lse[ih] = (float)l;
-            for (size_t d = 0; d < dim; d++) {
-                double sum = 0;
-
-                for (size_t j = first; j <= i; j++)
-                    sum += p[j - first] *
-                           (double)v[(j * kv_heads + h / rep) * dim + d];
-                o[ih * dim + d] = (float)sum;
-            }
         }
+    free(p);
+}
+
+/* The same for queries that are the last `rows` of one sequence. */
+void slim_ref_attention_step(float *o, const float *q, const float *k,
+                             const float *v, size_t rows, size_t keys,
+                             const struct slim_attention_shape *shape)
+{
+    size_t dim = shape->dim, heads = shape->heads;
+    double *p = SLIM_SCRATCH(keys + 1, double);
+
+    for (size_t rh = 0; rh < rows * heads; rh++) {
+        size_t i = keys - rows + rh / heads;
+
+        (void)one_query(o + rh * dim, p, q + rh * dim, k, v, i,
+                        first_key(shape, 0, i), rh % heads, shape);
+    }
     free(p);
 }
 
@@ -138,7 +166,8 @@ static void query_grad(struct backward *b, size_t start, size_t i, size_t h)
     const float *qi = b->q + at * dim, *doi = b->d_o + at * dim;
     double mean = dot(doi, b->o + at * dim, dim);
 
-    row_logits(b->p, b->q, b->k, i, first, h, shape);
+    row_logits(b->p, b->q + (i * b->shape->heads + h) * b->shape->dim, b->k, i,
+               first, h, shape);
     (void)softmax(b->p, i - first + 1);
     memset(b->dq, 0, dim * sizeof *b->dq);
     for (size_t j = first; j <= i; j++) {

@@ -2,6 +2,7 @@
 #include "runtime/model/layer.h"
 
 #include <math.h>
+#include <string.h>
 
 /* What the backward reads. */
 enum { ATTENTION_Q, ATTENTION_K, ATTENTION_V, ATTENTION_O, ATTENTION_LSE };
@@ -169,6 +170,28 @@ static enum slim_status attention_project(struct slim_step *step,
     return SLIM_OK;
 }
 
+/* The new tokens join those of the cache, and attend to all of them; the first
+ * ones are a sequence like any other. */
+static void attend_cached(struct slim_step *step, const struct heads *heads,
+                          float *o, float *const parts[3])
+{
+    struct slim_cache *cache = step->layer->cache;
+    size_t node =
+        (size_t)(step->node - step->layer->arch->nodes) - step->layer->first;
+    float *keys = cache->keys[node].data, *values = cache->values[node].data;
+    size_t at = cache->past * heads->kv, count = step->tokens * heads->kv;
+
+    memcpy(keys + at, parts[1], count * sizeof(*keys));
+    memcpy(values + at, parts[2], count * sizeof(*values));
+    if (cache->past == 0)
+        step->kernels->attention(o, NULL, parts[0], parts[1], parts[2],
+                                 &heads->shape);
+    else
+        step->kernels->attention_step(o, parts[0], keys, values, step->tokens,
+                                      cache->past + step->tokens,
+                                      &heads->shape);
+}
+
 static enum slim_status attention_forward(struct slim_step *step)
 {
     float *parts[3] = { NULL }, *o = NULL, *lse = NULL;
@@ -184,8 +207,11 @@ static enum slim_status attention_forward(struct slim_step *step)
         attention_project(step, &heads, parts) != SLIM_OK)
         return SLIM_FAILED;
     rotate(step, &heads, parts[0], parts[1], false);
-    step->kernels->attention(o, lse, parts[0], parts[1], parts[2],
-                             &heads.shape);
+    if (step->layer->cache)
+        attend_cached(step, &heads, o, parts);
+    else
+        step->kernels->attention(o, lse, parts[0], parts[1], parts[2],
+                                 &heads.shape);
     slim_step_hidden(step, o, heads.q);
     return slim_linear_forward(step, step->y, o, SLIM_ATTENTION_O,
                                SLIM_ATTENTION_O_BIAS);

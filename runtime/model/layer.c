@@ -170,6 +170,7 @@ static enum slim_status positions_fit(struct slim_layer *layer,
                                       struct slim_diag *diag)
 {
     size_t tokens = batch->starts[batch->sequences];
+    size_t past = layer->cache ? layer->cache->past : 0;
 
     if (tokens > layer->position_room) {
         free(layer->positions);
@@ -182,7 +183,7 @@ static enum slim_status positions_fit(struct slim_layer *layer,
     }
     for (size_t s = 0; s < batch->sequences; s++)
         for (size_t t = batch->starts[s]; t < batch->starts[s + 1]; t++)
-            layer->positions[t] = (int32_t)(t - batch->starts[s]);
+            layer->positions[t] = (int32_t)(t - batch->starts[s] + past);
     return SLIM_OK;
 }
 

@@ -48,6 +48,14 @@ struct slim_angles {
     struct slim_floats cosine, sine;
 };
 
+/* Keys and values, rotated, of the tokens of one sequence that have been; by
+ * node of the layer. */
+struct slim_cache {
+    struct slim_floats *keys, *values; /* [room, kv_heads * dim] */
+    size_t count;                      /* nodes */
+    size_t room, past;                 /* tokens */
+};
+
 struct slim_layer {
     struct slim_model *model;
     const struct slim_shape *shape;
@@ -62,7 +70,8 @@ struct slim_layer {
     struct slim_record work; /* of one node, lost after it */
     struct slim_record side; /* of one linear: adapters */
     struct slim_angles angles;
-    int32_t *positions; /* of each token in its sequence */
+    struct slim_cache *cache; /* NULL: sequences are whole */
+    int32_t *positions;       /* of each token in its sequence */
     size_t position_room;
 };
 

@@ -68,7 +68,9 @@ enum slim_status slim_angles_fit(struct slim_step *step, size_t rotary)
 {
     struct slim_angles *angles = &step->layer->angles;
     const double *settings = step->node->settings;
-    size_t positions = longest_sequence(step->batch), half = rotary / 2;
+    const struct slim_cache *cache = step->layer->cache;
+    size_t positions = cache ? cache->room : longest_sequence(step->batch);
+    size_t half = rotary / 2;
 
     if (rotary == 0 ||
         (angles->rotary == rotary && angles->positions >= positions &&
