@@ -3,4 +3,5 @@
 recipesdir = $(pkgdatadir)/recipes
 dist_recipes_DATA = \
     %D%/card.slim \
-    %D%/first.slim
+    %D%/first.slim \
+    %D%/speed.slim

@@ -117,6 +117,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/stage/score_weights.c \
     %D%/stage/slice.c \
     %D%/stage/stages.h \
+    %D%/stage/speed.c \
+    %D%/stage/speed.h \
     %D%/stage/units.c \
     %D%/stage/units.h \
     %D%/train/batch.c \

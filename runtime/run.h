@@ -13,7 +13,9 @@ struct slim_metric {
     const char *label;    /* as w2, or the name */
     const char *protocol; /* NULL for facts of the shape */
     double value;
-    double base; /* the same of the input model; NAN: not asked */
+    double base;   /* the same of the input model; NAN: not asked */
+    bool fleeting; /* a time: not the same in another run, so what is
+                             saved does not carry it */
     const struct slim_op *op;
     struct slim_metric *next;
 };

@@ -24,10 +24,11 @@ json_t *slim_export_metadata(const struct slim_export *export)
                   run->recipe_text ? run->recipe_text : "");
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
-        json_array_append_new(metrics,
-                              json_pack("{s:s,s:s,s:f,s:s?}", "name", m->name,
-                                        "label", m->label, "value", m->value,
-                                        "protocol", m->protocol));
+        if (!m->fleeting)
+            json_array_append_new(metrics,
+                                  json_pack("{s:s,s:s,s:f,s:s?}", "name",
+                                            m->name, "label", m->label, "value",
+                                            m->value, "protocol", m->protocol));
     char *text = json_dumps(metrics, JSON_COMPACT);
     json_object_set_new(metadata, "slimc.metrics",
                         json_string(text ? text : "[]"));

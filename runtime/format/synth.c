@@ -64,7 +64,6 @@ static enum slim_status write_weights(const char *directory,
                                       enum slim_dtype dtype,
                                       struct slim_diag *diag)
 {
-    const struct slim_arch *arch = synth->shape->arch;
     struct slim_out_tensors outputs = { .dtype = dtype,
                                         .shard_bytes = 5000000000u,
                                         .context = (void *)(uintptr_t)synth,

@@ -3,14 +3,15 @@
 
 #include "base/text.h"
 #include "compiler/ir/fact.h"
+#include "runtime/model/decode.h"
+#include "runtime/stage/speed.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A metric is a fact of the shape (compiler/ir/fact.c) or, with data, a row of
- * `methods` that run_measure knows how to find. */
+/* A metric is a fact of the shape (compiler/ir/fact.c) or a row of `meters`. */
 #define MEASURE_MEMORY ((uint64_t)256 << 20) /* streams of a group of windows */
 
 struct measure_args {
@@ -27,18 +28,19 @@ static const struct slim_param params[] = {
       .initial = "2048",
       .min = 2,
       .max = 1 << 20,
-      .methods = "ppl",
+      .methods = "ppl latency throughput",
       .sample = true,
-      .help = "tokens in a window; part of the protocol" },
+      .help = "tokens in a window, or in the prompt; part of the protocol" },
     { .name = "n",
       .kind = SLIM_PARAM_INT,
       .offset = offsetof(struct measure_args, n),
       .initial = "0",
       .min = 0,
       .max = 1e9,
-      .methods = "ppl",
+      .methods = "ppl latency throughput",
       .sample = true,
-      .help = "windows; 0: all of the text" },
+      .help = "windows; 0: all of the text. Of latency: tokens that are timed; "
+              "0: 32" },
     { .name = "pick",
       .kind = SLIM_PARAM_CHOICE,
       .offset = offsetof(struct measure_args, pick),
@@ -65,29 +67,17 @@ static const struct slim_method methods[] = {
                  "tokens 2..len of every window",
       .data = true,
       .sample = "wikitext2.test len=2048 pick=first" },
+    { .name = "latency",
+      .summary = "milliseconds of a token after a prompt of `len`, one by one "
+                 "with a cache of keys and values: the median" },
+    { .name = "throughput",
+      .summary = "tokens a second of a prompt of `len`, in one pass" },
     { .name = "params", .summary = "parameters stored" },
     { .name = "macs",
       .summary = "multiply-accumulates of one forward pass over 64 tokens" },
     { .name = "memory", .summary = "bytes of the stored weights" },
     { .name = NULL },
 };
-
-static enum slim_status resolve_measure(struct slim_op *op,
-                                        struct slim_diag *diag)
-{
-    const struct slim_sample *sample = slim_op_sample(op);
-
-    (void)diag;
-    op->after = op->before;
-    if (!sample)
-        return SLIM_OK;
-    /* two operations for each multiply-accumulate of every token */
-    op->cost.flops =
-        2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
-        (double)sample->n;
-    op->cost.memory = MEASURE_MEMORY;
-    return SLIM_OK;
-}
 
 static void tick(void *context, double done, double total)
 {
@@ -118,6 +108,85 @@ static enum slim_status perplexity(double *out, struct slim_run *run,
         exp(sum / ((double)tokens->sequences * (double)(tokens->length - 1)));
     free(nll);
     return status;
+}
+
+static struct slim_speed speed_of(const struct slim_op *op)
+{
+    const struct measure_args *args = op->args;
+
+    return (struct slim_speed){ .length = (size_t)args->len,
+                                .tokens = args->n ? (size_t)args->n : 32 };
+}
+
+static enum slim_status latency(double *out, struct slim_run *run,
+                                const struct slim_op *op,
+                                struct slim_model *model)
+{
+    struct slim_speed speed = speed_of(op);
+
+    return slim_speed_latency(out, run, op, model, &speed);
+}
+
+static enum slim_status throughput(double *out, struct slim_run *run,
+                                   const struct slim_op *op,
+                                   struct slim_model *model)
+{
+    struct slim_speed speed = speed_of(op);
+
+    return slim_speed_throughput(out, run, op, model, &speed);
+}
+
+/* How the metrics are found that the shape does not decide. */
+static const struct meter {
+    const char *method;
+    enum slim_status (*measure)(double *out, struct slim_run *run,
+                                const struct slim_op *op,
+                                struct slim_model *model);
+    bool fleeting;
+} meters[] = {
+    { "ppl", perplexity, false },
+    { "latency", latency, true },
+    { "throughput", throughput, true },
+};
+
+static const struct meter *meter_of(const struct slim_op *op)
+{
+    for (size_t i = 0; i < sizeof(meters) / sizeof(*meters); i++)
+        if (strcmp(meters[i].method, op->method) == 0)
+            return &meters[i];
+    return NULL;
+}
+
+/* A speed is measured with everything at hand, and three times. */
+static void speed_cost(struct slim_op *op)
+{
+    const struct measure_args *args = op->args;
+    struct slim_speed speed = speed_of(op);
+
+    op->cost.flops =
+        6.0 * (double)slim_shape_macs(op->before, (uint64_t)args->len);
+    op->cost.memory =
+        slim_decoder_bytes(op->before, speed.length + speed.tokens);
+}
+
+static enum slim_status resolve_measure(struct slim_op *op,
+                                        struct slim_diag *diag)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+
+    (void)diag;
+    op->after = op->before;
+    if (!sample) {
+        if (meter_of(op))
+            speed_cost(op);
+        return SLIM_OK;
+    }
+    /* two operations for each multiply-accumulate of every token */
+    op->cost.flops =
+        2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
+        (double)sample->n;
+    op->cost.memory = MEASURE_MEMORY;
+    return SLIM_OK;
 }
 
 /* Whether a formula asks for base.LABEL of this measurement. */
@@ -154,26 +223,39 @@ static enum slim_status measure_base(struct slim_metric *metric,
         }
     if (slim_model_load(&base, run->input, run->diag) != SLIM_OK)
         return SLIM_FAILED;
-    enum slim_status status = perplexity(&metric->base, run, op, base);
+    enum slim_status status =
+        meter_of(op)->measure(&metric->base, run, op, base);
     slim_model_free(base);
     return status;
+}
+
+static const char *protocol_of(struct slim_run *run, const struct slim_op *op,
+                               const struct meter *meter)
+{
+    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    struct slim_speed speed = speed_of(op);
+
+    if (tokens)
+        return tokens->protocol;
+    return meter ? slim_speed_protocol(run, &speed) : NULL;
 }
 
 static enum slim_status run_measure(struct slim_run *run,
                                     const struct slim_op *op)
 {
     struct slim_model *model = slim_run_model(run, op);
-    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    const struct meter *meter = meter_of(op);
     double value = 0.0;
 
-    if (!slim_fact_value(&value, op->method, model->shape) &&
-        perplexity(&value, run, op, model) != SLIM_OK)
+    if (meter ? meter->measure(&value, run, op, model) != SLIM_OK
+              : !slim_fact_value(&value, op->method, model->shape))
         return SLIM_FAILED;
     struct slim_metric *metric = slim_metric_add(
-        run, op, op->method, tokens ? tokens->protocol : NULL, value);
+        run, op, op->method, protocol_of(run, op, meter), value);
+    metric->fleeting = meter && meter->fleeting;
     if (base_wanted(op) && measure_base(metric, run, op) != SLIM_OK)
         return SLIM_FAILED;
-    run->detail = slim_arena_printf(run->arena, tokens ? "%s %.6g" : "%s %.10g",
+    run->detail = slim_arena_printf(run->arena, meter ? "%s %.6g" : "%s %.10g",
                                     metric->label, value);
     return SLIM_OK;
 }
