@@ -32,6 +32,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/read_clause.c \
     %D%/ir/reader.c \
     %D%/ir/shape.c \
+    %D%/ir/slopes.c \
     %D%/ir/stage.c \
     %D%/ir/verify.c \
     %D%/ir/where.c
@@ -65,6 +66,12 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
 
 familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \
+    %D%/families/baichuan.yaml \
+    %D%/families/bloom.yaml \
+    %D%/families/gemma.yaml \
     %D%/families/llama.yaml \
     %D%/families/mistral.yaml \
+    %D%/families/opt.yaml \
+    %D%/families/phi.yaml \
+    %D%/families/phi3.yaml \
     %D%/families/qwen2.yaml

@@ -161,6 +161,21 @@ static void rms_norm(const struct slim_kernels *t, struct slim_case_output *out)
     norm_of(t, out, 321, 576, true);
 }
 
+static void center(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    static const size_t sizes[][2] = { { 1, 1 }, { 5, 37 }, { 321, 576 } };
+
+    for (size_t i = 0; i < 3; i++) {
+        size_t rows = sizes[i][0], width = sizes[i][1], n = rows * width;
+        float *x = slim_case_normal(n, 1), *y = slim_case_normal(n, 2);
+
+        t->center(y, x, rows, width, true);
+        t->center(x, x, rows, width, false);
+        keep(out, y, n);
+        keep(out, x, n);
+    }
+}
+
 static void rope(const struct slim_kernels *t, struct slim_case_output *out)
 {
     enum { TOKENS = 331, HEADS = 3, DIM = 20, ROTARY = 14, POSITIONS = 400 };
@@ -441,6 +456,7 @@ const struct slim_kernel_case slim_kernel_cases[] = {
     { "linear, tall", linear_tall, SLIM_NEAR_F32_SUM },
     { "matmul", matmul, SLIM_NEAR_F32_SUM },
     { "rms_norm", rms_norm, SLIM_NEAR_F32_SUM },
+    { "center", center, SLIM_NEAR_F32_SUM },
     { "rope", rope, SLIM_NEAR_F32_ELEMENT },
     { "attention, grouped", attention_grouped, SLIM_NEAR_F32_SUM },
     { "attention, one sequence", attention_one_sequence, SLIM_NEAR_F32_SUM },

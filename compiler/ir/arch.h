@@ -12,7 +12,7 @@
 
 #define SLIM_NO_LAYER SIZE_MAX
 #define SLIM_NO_SITE SIZE_MAX
-#define SLIM_SLOTS 10    /* most slots a block kind has */
+#define SLIM_SLOTS 11    /* most slots a block kind has */
 #define SLIM_SETTINGS 12 /* most settings */
 #define SLIM_REGISTERS 8
 
@@ -56,6 +56,7 @@ enum slim_presence {
     SLIM_PRESENT_UNFOLDED,  /* weights of norms */
     SLIM_PRESENT_FOLDED,    /* biases that folding makes */
     SLIM_PRESENT_SHORTCUTS, /* the matrix of an add */
+    SLIM_PRESENT_COMPUTED,  /* slopes of heads: in no file, no parameters */
 };
 
 /* One tensor of the model: a slot of a block in a layer. Matrices are [out,
@@ -162,6 +163,14 @@ size_t slim_tensor_size(const struct slim_shape *shape,
  * count once, folded norms not at all, shortcuts if the shape has them. */
 bool slim_tensor_stored(const struct slim_shape *shape,
                         const struct slim_tensor *tensor);
+
+/* Whether it has numbers in this shape, stored or computed from the family:
+ * such tensors are cut with the others of their group. */
+bool slim_tensor_present(const struct slim_shape *shape,
+                         const struct slim_tensor *tensor);
+
+/* The slope of a head of so many (ALiBi). */
+double slim_alibi_slope(size_t head, size_t heads);
 
 /* Parameters stored; bytes of them in arch->dtype. */
 uint64_t slim_shape_params(const struct slim_shape *shape);

@@ -124,6 +124,40 @@ static enum slim_status build_shortcut(struct building *building,
                              nowhere, building->diag);
 }
 
+/* The heads of a dimension that ends in a head's channels: all but the last
+ * factor of "kv.rep.dim". */
+static const struct slim_dim *heads_of(const struct slim_dim *dim,
+                                       struct slim_arena *arena)
+{
+    struct slim_dim *heads = SLIM_NEW(arena, struct slim_dim);
+    *heads = *dim;
+    heads->part_count--;
+    return heads->part_count == 1 ? heads->parts[0] : heads;
+}
+
+/* Slopes are in no file: each leaves with its head. */
+static void build_slopes(struct building *building, struct slim_node *node)
+{
+    const struct slim_tensor *o = node->slots[SLIM_ATTENTION_O];
+    struct slim_tensor *tensor = &building->arch->tensors[building->tensors];
+    if ((int)node->settings[SLIM_ATTENTION_POSITION] != SLIM_POSITION_ALIBI ||
+        o == NULL || node->slots[SLIM_ATTENTION_SLOPES] != NULL)
+        return;
+    tensor->index = building->tensors++;
+    tensor->slot = slim_blocks[node->kind].slots[SLIM_ATTENTION_SLOPES].name;
+    tensor->name = slim_arena_printf(building->diag->arena, "%s of layer %zu",
+                                     tensor->slot, node->layer);
+    tensor->role = slim_blocks[node->kind].role;
+    tensor->layer = node->layer;
+    tensor->dims_count = 1;
+    tensor->dims[0] = heads_of(o->dims[1], building->diag->arena);
+    tensor->sites[0] = tensor->sites[1] = SLIM_NO_SITE;
+    tensor->bias = true;
+    tensor->presence = SLIM_PRESENT_COMPUTED;
+    tensor->node = node;
+    node->slots[SLIM_ATTENTION_SLOPES] = tensor;
+}
+
 /* ---- nodes ---- */
 
 static enum slim_status set_choice(double *out,
@@ -192,6 +226,8 @@ static enum slim_status build_node(struct building *building,
         if (spec->slots[s] != NULL &&
             build_tensor(building, node, s, spec->slots[s]) != SLIM_OK)
             return SLIM_FAILED;
+    if (node->kind == SLIM_BLOCK_ATTENTION)
+        build_slopes(building, node);
     return spec->residual ? build_shortcut(building, node) : SLIM_OK;
 }
 

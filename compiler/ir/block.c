@@ -38,6 +38,7 @@ static const struct slim_slot attention_slots[] = {
     { "v_bias", false, "bias of v" },
     { "qkv_bias", false, "bias of qkv" },
     { "o_bias", false, "bias of o" },
+    { "slopes", false, "of alibi, one a head; computed, in no file" },
 };
 static const char *const positions[] = { "none", "rope_half", "rope_pairs",
                                          "alibi", NULL };
@@ -61,7 +62,7 @@ static const unsigned char attention_walk[] = {
     SLIM_ATTENTION_QKV,    SLIM_ATTENTION_O,      SLIM_ATTENTION_V,
     SLIM_ATTENTION_K,      SLIM_ATTENTION_Q,      SLIM_ATTENTION_QKV_BIAS,
     SLIM_ATTENTION_V_BIAS, SLIM_ATTENTION_K_BIAS, SLIM_ATTENTION_Q_BIAS,
-    SLIM_ATTENTION_O_BIAS,
+    SLIM_ATTENTION_O_BIAS, SLIM_ATTENTION_SLOPES,
 };
 
 static const struct slim_slot mlp_slots[] = {

@@ -84,6 +84,7 @@ enum {
     SLIM_ATTENTION_V_BIAS,
     SLIM_ATTENTION_QKV_BIAS,
     SLIM_ATTENTION_O_BIAS,
+    SLIM_ATTENTION_SLOPES,
 };
 /* position: rope_half (pairs t, t + dim/2), rope_pairs (2t, 2t+1), alibi,
  * none. window 0: unlimited; else keys with query - key < window count.

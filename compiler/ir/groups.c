@@ -105,7 +105,7 @@ static void add_vertices(struct graph *graph)
         const struct slim_block *block = &slim_blocks[node->kind];
         for (size_t s = 0; s < block->slot_count; s++) {
             const struct slim_tensor *tensor = node->slots[block->walk[s]];
-            if (tensor != NULL && slim_tensor_stored(graph->shape, tensor))
+            if (tensor != NULL && slim_tensor_present(graph->shape, tensor))
                 add_tensor(graph, tensor);
         }
     }

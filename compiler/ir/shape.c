@@ -273,8 +273,17 @@ bool slim_tensor_stored(const struct slim_shape *shape,
         return shape->folded;
     case SLIM_PRESENT_SHORTCUTS:
         return shape->shortcuts;
+    case SLIM_PRESENT_COMPUTED:
+        return false;
     }
     return tensor->tied_to == NULL || shape->untied;
+}
+
+bool slim_tensor_present(const struct slim_shape *shape,
+                         const struct slim_tensor *tensor)
+{
+    return tensor->presence == SLIM_PRESENT_COMPUTED ||
+           slim_tensor_stored(shape, tensor);
 }
 
 uint64_t slim_shape_params(const struct slim_shape *shape)

@@ -14,6 +14,7 @@ const struct slim_kernels *slim_kernels_blas(void)
         .matmul = slim_blas_matmul,
         .rms_norm = slim_blas_rms_norm,
         .rms_norm_grad = slim_blas_rms_norm_grad,
+        .center = slim_blas_center,
         .rope = slim_blas_rope,
         .attention = slim_blas_attention,
         .attention_step = slim_blas_attention_step,

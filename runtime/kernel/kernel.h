@@ -56,6 +56,10 @@ struct slim_kernels {
                           const float *inverse, const float *w, size_t rows,
                           size_t width, size_t divisor, float offset, bool add);
 
+    /* y (+)= x less the mean of each row; y may be x. Its own backward. */
+    void (*center)(float *y, const float *x, size_t rows, size_t width,
+                   bool add);
+
     /* Rotates q or k in place: x[tokens, heads * dim]. positions[tokens] index
      * the angle tables cosine, sine [positions, rotary / 2]. pairs: (2t, 2t+1)
      * instead of (t, t + rotary/2). inverse: the transpose, the backward. */

@@ -10,6 +10,7 @@ const struct slim_kernels slim_kernels_ref = {
     .matmul = slim_ref_matmul,
     .rms_norm = slim_ref_rms_norm,
     .rms_norm_grad = slim_ref_rms_norm_grad,
+    .center = slim_ref_center,
     .rope = slim_ref_rope,
     .attention = slim_ref_attention,
     .attention_step = slim_ref_attention_step,

@@ -23,6 +23,9 @@ void slim_ref_rms_norm_grad(float *dx, float *dw, const float *dy,
                             const float *w, size_t rows, size_t width,
                             size_t divisor, float offset, bool add);
 
+void slim_ref_center(float *y, const float *x, size_t rows, size_t width,
+                     bool add);
+
 void slim_ref_rope(float *x, const float *cosine, const float *sine,
                    const int32_t *positions, size_t tokens, size_t heads,
                    size_t dim, size_t rotary, bool pairs, bool inverse);

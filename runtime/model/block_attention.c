@@ -23,27 +23,19 @@ static size_t attention_width(const struct slim_step *step)
     return slim_step_rows(step, SLIM_ATTENTION_O);
 }
 
-static enum slim_status position_find(struct heads *out,
-                                      const struct slim_step *step)
+static void position_find(struct heads *out, const struct slim_step *step)
 {
     const double *settings = step->node->settings;
     int position = (int)settings[SLIM_ATTENTION_POSITION];
     size_t rotary = (size_t)settings[SLIM_ATTENTION_ROTARY_DIM];
+    bool turns = position == SLIM_POSITION_ROPE_HALF ||
+                 position == SLIM_POSITION_ROPE_PAIRS;
 
-    if (position == SLIM_POSITION_ALIBI)
-        return slim_fail(step->diag, "M132", (struct slim_span){ 0 },
-                         "block \"%s\" has position slopes (alibi), which are "
-                         "not computed",
-                         step->node->name);
     out->pairs = position == SLIM_POSITION_ROPE_PAIRS;
-    out->rotary = position == SLIM_POSITION_NONE ? 0
-                  : rotary > 0                   ? rotary
-                                                 : out->shape.dim;
-    return SLIM_OK;
+    out->rotary = !turns ? 0 : rotary > 0 ? rotary : out->shape.dim;
 }
 
-static enum slim_status heads_find(struct heads *out,
-                                   const struct slim_step *step)
+static void heads_find(struct heads *out, const struct slim_step *step)
 {
     const double *settings = step->node->settings;
     struct slim_heads count = slim_node_heads(step->layer->shape, step->node);
@@ -59,12 +51,13 @@ static enum slim_status heads_find(struct heads *out,
                    .window = window,
                    .scale =
                        (float)(scale > 0.0 ? scale
-                                           : 1.0 / sqrt((double)count.dim)) },
+                                           : 1.0 / sqrt((double)count.dim)),
+                   .slopes = slim_step_weight(step, SLIM_ATTENTION_SLOPES) },
         .axis = count.axis,
         .q = count.kv * count.rep * count.dim,
         .kv = count.kv * count.dim,
     };
-    return position_find(out, step);
+    position_find(out, step);
 }
 
 static void rotate(const struct slim_step *step, const struct heads *heads,
@@ -197,8 +190,8 @@ static enum slim_status attention_forward(struct slim_step *step)
     float *parts[3] = { NULL }, *o = NULL, *lse = NULL;
     struct heads heads;
 
-    if (heads_find(&heads, step) != SLIM_OK ||
-        slim_angles_fit(step, heads.rotary) != SLIM_OK ||
+    heads_find(&heads, step);
+    if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, step->record, ATTENTION_Q, &heads) != SLIM_OK ||
         slim_step_part(&o, step, step->record, ATTENTION_O, step->tokens,
                        heads.q) != SLIM_OK ||
@@ -238,8 +231,8 @@ static enum slim_status attention_backward(struct slim_step *step)
     float *parts[3] = { NULL }, *d_o = NULL;
     struct heads heads;
 
-    if (heads_find(&heads, step) != SLIM_OK ||
-        slim_angles_fit(step, heads.rotary) != SLIM_OK ||
+    heads_find(&heads, step);
+    if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, work, WORK_Q, &heads) != SLIM_OK ||
         slim_step_part(&d_o, step, work, WORK_O, step->tokens, heads.q) !=
             SLIM_OK ||

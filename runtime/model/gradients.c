@@ -27,7 +27,8 @@ struct backward {
 
 static bool wanted(const struct backward *run, const struct slim_tensor *t)
 {
-    return slim_model_has(run->pass.model, t) &&
+    return slim_tensor_stored(run->pass.model->shape, t) &&
+           slim_model_has(run->pass.model, t) &&
            (!run->visit->wanted || run->visit->wanted(run->visit->context, t));
 }
 

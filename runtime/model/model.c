@@ -98,6 +98,28 @@ static struct slim_model *model_new(const struct slim_model_info *info)
     return model;
 }
 
+/* What the family computes is of no file. */
+static enum slim_status compute_slopes(struct slim_model *model,
+                                       struct slim_diag *diag)
+{
+    const struct slim_arch *arch = model->info->arch;
+
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        if (tensor->presence != SLIM_PRESENT_COMPUTED)
+            continue;
+        size_t heads = slim_tensor_size(model->shape, tensor, 0);
+        struct slim_buffer *buffer = slim_buffer_new(heads);
+        if (!buffer)
+            return slim_fail(diag, "O101", (struct slim_span){ 0 },
+                             "out of memory: the slopes of %zu heads", heads);
+        for (size_t h = 0; h < heads; h++)
+            buffer->data[h] = (float)slim_alibi_slope(h, heads);
+        slim_model_set(model, tensor, buffer, heads, 1);
+    }
+    return SLIM_OK;
+}
+
 enum slim_status slim_model_load(struct slim_model **out,
                                  const struct slim_model_info *info,
                                  struct slim_diag *diag)
@@ -124,6 +146,10 @@ enum slim_status slim_model_load(struct slim_model **out,
             weight->size[d] = d < tensor->dims_count
                                   ? slim_tensor_size(info->shape, tensor, d)
                                   : 1;
+    }
+    if (compute_slopes(model, diag) != SLIM_OK) {
+        slim_model_free(model);
+        return SLIM_FAILED;
     }
     *out = model;
     return SLIM_OK;
@@ -199,7 +225,7 @@ bool slim_model_has(const struct slim_model *model,
     const struct slim_tensor *owner = slim_model_owner(model, tensor);
     const struct slim_weight *weight = &model->weights[owner->index];
 
-    return slim_tensor_stored(model->shape, owner) &&
+    return slim_tensor_present(model->shape, owner) &&
            (weight->buffer || weight->disk);
 }
 

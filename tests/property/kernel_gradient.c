@@ -164,6 +164,23 @@ static void rms_norm(void **state)
     }
 }
 
+static double center_loss(struct place *p)
+{
+    ref->center(p->y, p->in[0], ROWS, IN, false);
+    return weigh(p);
+}
+
+static void center(void **state)
+{
+    (void)state;
+    struct place p = place(ROWS * IN, 0, 0, 0, ROWS * IN, center_loss);
+    float dx[ROWS * IN];
+
+    ref->center(dx, p.weighting, ROWS, IN, false);
+    check(&p, 0, dx);
+    leave(&p);
+}
+
 enum { TOKENS = 4, HEADS = 2, DIM = 8, ROTARY = 6 };
 static const int32_t positions[TOKENS] = { 2, 0, 1, 2 };
 
@@ -342,10 +359,11 @@ static void cross_entropy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear),    cmocka_unit_test(matmul),
-        cmocka_unit_test(rms_norm),  cmocka_unit_test(rope),
-        cmocka_unit_test(attention), cmocka_unit_test(activations),
-        cmocka_unit_test(embed),     cmocka_unit_test(cross_entropy),
+        cmocka_unit_test(linear),        cmocka_unit_test(matmul),
+        cmocka_unit_test(rms_norm),      cmocka_unit_test(center),
+        cmocka_unit_test(rope),          cmocka_unit_test(attention),
+        cmocka_unit_test(activations),   cmocka_unit_test(embed),
+        cmocka_unit_test(cross_entropy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,17 +194,17 @@ static const struct slim_shape *trial(const char *file, const char *config)
 static void fused_tensors_are_cut_in_parts(void **state)
 {
     (void)state;
-    expect(trial("tests/families/phi3.yaml",
+    expect(trial("compiler/families/phi3.yaml",
                  "{\"model_type\":\"phi3\",\"num_hidden_layers\":2,"
                  "\"hidden_size\":32,\"num_attention_heads\":4,"
                  "\"num_key_value_heads\":2,\"intermediate_size\":24,"
                  "\"vocab_size\":40,\"max_position_embeddings\":64}"),
            "kv 2: qkv rows 32, o columns 16",
            "mlp 24: gate_up rows 2, down columns 1");
-    expect(trial("tests/families/bloom.yaml",
+    expect(trial("compiler/families/bloom.yaml",
                  "{\"model_type\":\"bloom\",\"n_layer\":2,\"hidden_size\":32,"
                  "\"n_head\":4,\"vocab_size\":40}"),
-           "kv 4: qkv rows 24, o columns 8, qkv_bias rows 24",
+           "kv 4: qkv rows 24, o columns 8, qkv_bias rows 24, slopes rows 1",
            "mlp 128: up rows 1, down columns 1, up_bias rows 1");
 }
 
@@ -212,7 +212,7 @@ static void positions_and_parallel_blocks(void **state)
 {
     (void)state;
     const struct slim_groups *groups = expect(
-        trial("tests/families/opt.yaml",
+        trial("compiler/families/opt.yaml",
               "{\"model_type\":\"opt\",\"num_hidden_layers\":2,"
               "\"hidden_size\":32,\"num_attention_heads\":4,\"ffn_dim\":24,"
               "\"vocab_size\":40,\"max_position_embeddings\":64}"),
@@ -224,7 +224,7 @@ static void positions_and_parallel_blocks(void **state)
     assert_int_equal(count_slot(stream, "positions"), 1);
     assert_int_equal(count_slot(stream, "o_bias"), 2);
     groups = expect(
-        trial("tests/families/phi.yaml",
+        trial("compiler/families/phi.yaml",
               "{\"model_type\":\"phi\",\"num_hidden_layers\":2,"
               "\"hidden_size\":32,\"num_attention_heads\":4,"
               "\"intermediate_size\":24,\"vocab_size\":40,"

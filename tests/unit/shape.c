@@ -153,8 +153,8 @@ static void a_tied_head_counts_once(void **state)
 static void other_families_count_right(void **state)
 {
     (void)state;
-    char *opt = slim_test_source("tests/families/opt.yaml");
-    char *phi = slim_test_source("tests/families/phi.yaml");
+    char *opt = slim_test_source("compiler/families/opt.yaml");
+    char *phi = slim_test_source("compiler/families/phi.yaml");
     struct slim_model_info *info = slim_test_plan(
         "{\"model_type\":\"opt\",\"num_hidden_layers\":12,\"hidden_size\":768,"
         "\"num_attention_heads\":12,\"ffn_dim\":3072,\"vocab_size\":50272,"
@@ -319,8 +319,8 @@ static void has_part(const struct slim_shape *shape, const char *label,
 static void fused_rows_have_parts(void **state)
 {
     (void)state;
-    char *phi3 = slim_test_source("tests/families/phi3.yaml");
-    char *bloom = slim_test_source("tests/families/bloom.yaml");
+    char *phi3 = slim_test_source("compiler/families/phi3.yaml");
+    char *bloom = slim_test_source("compiler/families/bloom.yaml");
     struct slim_model_info *info = slim_test_plan(
         "{\"model_type\":\"phi3\",\"num_hidden_layers\":1,\"hidden_size\":64,"
         "\"num_attention_heads\":4,\"num_key_value_heads\":2,"
