@@ -93,6 +93,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/model/tape.c \
     %D%/report.c \
     %D%/run.c \
+    %D%/stage/absorb.c \
     %D%/stage/assert.c \
     %D%/stage/basis.c \
     %D%/stage/discover.c \

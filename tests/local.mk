@@ -37,6 +37,7 @@ slim_tests = \
     %D%/property/model_decode \
     %D%/property/model_gradient \
     %D%/property/model_identity \
+    %D%/property/model_slopes \
     %D%/property/slice \
     %D%/property/prune \
     %D%/unit/base_arena \

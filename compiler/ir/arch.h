@@ -78,6 +78,7 @@ struct slim_tensor {
     const struct slim_tensor *tied_to;   /* shares storage with (head: embed) */
     const struct slim_disk_tensor *disk; /* NULL: computed by a stage; a tied
                                             head has that of the embedding */
+    const double *computed; /* COMPUTED: its numbers, as the model was opened */
     const struct slim_node *node;
 };
 
@@ -168,9 +169,6 @@ bool slim_tensor_stored(const struct slim_shape *shape,
  * such tensors are cut with the others of their group. */
 bool slim_tensor_present(const struct slim_shape *shape,
                          const struct slim_tensor *tensor);
-
-/* The slope of a head of so many (ALiBi). */
-double slim_alibi_slope(size_t head, size_t heads);
 
 /* Parameters stored; bytes of them in arch->dtype. */
 uint64_t slim_shape_params(const struct slim_shape *shape);

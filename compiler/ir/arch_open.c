@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "compiler/ir/slopes.h"
 
 #include <string.h>
 
@@ -124,11 +125,14 @@ static enum slim_status find_shape(struct opening *opening)
 {
     struct slim_model_info *info = opening->info;
     const json_t *slimc = json_object_get(opening->root, "slimc");
-    if (slimc != NULL)
-        return slim_shape_from_json(&info->shape, info->arch, slimc,
-                                    opening->source, opening->diag);
-    info->shape = slim_shape_dense(info->arch, opening->diag->arena);
-    return SLIM_OK;
+    if (slimc != NULL &&
+        slim_shape_from_json(&info->shape, info->arch, slimc, opening->source,
+                             opening->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (slimc == NULL)
+        info->shape = slim_shape_dense(info->arch, opening->diag->arena);
+    return slim_slopes_find(info->arch, info->shape, slimc, opening->source,
+                            opening->diag);
 }
 
 /* The keys that the family reads: of our own models, those of the model that

@@ -107,16 +107,22 @@ static const char *torch_name(enum slim_dtype dtype)
 }
 
 /* Keys that make config.json name our own classes. */
-static void set_remote(json_t *config, const struct slim_shape *shape)
+static enum slim_status set_remote(json_t *config, struct slim_model *model,
+                                   struct slim_diag *diag)
 {
-    json_t *slimc = slim_shape_to_json(shape);
+    const struct slim_shape *shape = model->shape;
+    json_t *slimc = slim_shape_to_json(shape), *described = NULL;
 
+    if (slim_export_remote(&described, model, diag) != SLIM_OK) {
+        json_decref(slimc);
+        return SLIM_FAILED;
+    }
     json_t *was = json_object_get(json_object_get(config, "slimc"), "config");
     json_t *keys = was ? json_incref(was) : json_copy(config);
 
     /* What the family reads: saving again in transformers keeps it whole. */
     json_object_set_new(slimc, "config", keys);
-    json_object_set_new(slimc, "model", slim_export_remote(shape));
+    json_object_set_new(slimc, "model", described);
     json_object_set_new(config, "slimc", slimc);
     json_object_set_new(config, "model_type", json_string("slimc"));
     json_object_set_new(config, "architectures",
@@ -129,6 +135,7 @@ static void set_remote(json_t *config, const struct slim_shape *shape)
                                   "modeling_slimc.SlimcForCausalLM"));
     json_object_set_new(config, "tie_word_embeddings",
                         json_boolean(shape->arch->tied && !shape->untied));
+    return SLIM_OK;
 }
 
 /* Keys that make config.json name a class of transformers, in the meaning that
@@ -154,7 +161,6 @@ static enum slim_status set_stock(json_t *config,
 static enum slim_status write_config(struct slim_export *export)
 {
     struct slim_run *run = export->run;
-    const struct slim_shape *shape = export->model->shape;
     struct slim_source text = { .name = "config.json",
                                 .text = run->input->config_text,
                                 .length = strlen(run->input->config_text) };
@@ -170,7 +176,7 @@ static enum slim_status write_config(struct slim_export *export)
     if (export->stock)
         status = set_stock(config, export);
     else
-        set_remote(config, shape);
+        status = set_remote(config, export->model, run->diag);
     if (status == SLIM_OK)
         status = slim_json_write(
             slim_path_join(run->arena, export->directory, "config.json"),

@@ -31,7 +31,10 @@ SLIM_NODISCARD enum slim_status slim_export_adapter(
 /* __metadata__ of what is written: format, version, recipe, metrics. */
 json_t *slim_export_metadata(const struct slim_export *export);
 
-/* What remote code needs to build the model: sizes by layer, by name. */
-json_t *slim_export_remote(const struct slim_shape *shape);
+/* What remote code needs to build the model: its blocks in order, with their
+ * settings, sizes and names. */
+SLIM_NODISCARD enum slim_status slim_export_remote(json_t **out,
+                                                   struct slim_model *model,
+                                                   struct slim_diag *diag);
 
 #endif

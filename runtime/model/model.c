@@ -114,7 +114,7 @@ static enum slim_status compute_slopes(struct slim_model *model,
             return slim_fail(diag, "O101", (struct slim_span){ 0 },
                              "out of memory: the slopes of %zu heads", heads);
         for (size_t h = 0; h < heads; h++)
-            buffer->data[h] = (float)slim_alibi_slope(h, heads);
+            buffer->data[h] = (float)tensor->computed[h];
         slim_model_set(model, tensor, buffer, heads, 1);
     }
     return SLIM_OK;

@@ -120,17 +120,11 @@ static enum slim_status check_blocks(const struct slim_op *op,
 
         if (node->kind != SLIM_BLOCK_NORM)
             continue;
-        if (node->output == 0 && node->inputs[0] == 0 &&
-            i < arch->layer_first[arch->layers])
+        if (node->output == 0 && i < arch->layer_first[arch->layers])
             return slim_fail(diag, "M210", op->span,
                              "family \"%s\" normalises the residual stream "
                              "itself (block \"%s\"), so it cannot be rotated",
                              arch->family, node->name);
-        if ((int)node->settings[SLIM_NORM_KIND] != SLIM_NORM_RMS)
-            return slim_fail(diag, "M211", op->span,
-                             "family \"%s\" uses layer norms, whose mean "
-                             "subtraction cannot be rotated",
-                             arch->family);
     }
     return SLIM_OK;
 }
@@ -168,6 +162,8 @@ static enum slim_status resolve_rotate(struct slim_op *op,
                          "stream has no common axes to rotate");
     struct slim_shape *after = slim_shape_copy(op->before, diag->arena);
     after->untied = op->before->arch->tied;
+    if (slim_absorbs(op->before))
+        slim_absorb_shape(after);
     if (args->per == SLIM_PER_BLOCK) {
         after->shortcuts = true;
         if (op->fused && args->eps == SLIM_EPS_DEFAULT)

@@ -79,6 +79,18 @@ float *slim_norm_gain(struct slim_model *model, const struct slim_node *norm,
 const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
                                           const struct slim_node *node);
 
+/*
+ * The same function with rms norms for layer norms (absorb.c): weights folded,
+ * the stream without a mean. A copy where there is nothing to absorb, that is
+ * where slim_absorbs says no. Fails with M211 where a norm's bias has nowhere
+ * to go.
+ */
+SLIM_NODISCARD enum slim_status slim_absorb_norms(struct slim_model **out,
+                                                  struct slim_model *model,
+                                                  struct slim_diag *diag);
+bool slim_absorbs(const struct slim_shape *shape);
+void slim_absorb_shape(struct slim_shape *shape);
+
 /* What gathering and turning cost, for the plan. */
 struct slim_cost slim_rotate_cost(const struct slim_op *rotate);
 

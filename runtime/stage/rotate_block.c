@@ -341,19 +341,21 @@ static bool open_walk(struct walk *walk)
            walk->rotation && walk->layer && walk->to;
 }
 
-/* The model with the epsilon that the result will have, or as it is. */
-static struct slim_model *with_eps(struct slim_run *run,
-                                   const struct slim_model *model, double eps)
+/* The model without layer norms, and with the epsilon that the result will
+ * have. */
+static enum slim_status start_from(struct slim_model **out,
+                                   struct slim_run *run,
+                                   struct slim_model *model, double eps)
 {
-    struct slim_model *own = slim_model_copy(model);
-
-    if (own && eps > 0.0) {
-        struct slim_shape *shape = slim_shape_copy(model->shape, run->arena);
+    if (slim_absorb_norms(out, model, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (eps > 0.0) {
+        struct slim_shape *shape = slim_shape_copy((*out)->shape, run->arena);
 
         shape->eps = eps;
-        own->shape = shape;
+        (*out)->shape = shape;
     }
-    return own;
+    return SLIM_OK;
 }
 
 enum slim_status slim_rotate_blocks(struct slim_model **out,
@@ -366,11 +368,10 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
     struct walk walk = { .run = run,
                          .op = rotate,
                          .shape = shape,
-                         .from = with_eps(run, slim_run_model(run, rotate),
-                                          shape->eps),
                          .tokens = slim_run_tokens(run, rotate) };
-    if (!walk.from)
-        return no_memory(&walk);
+    if (start_from(&walk.from, run, slim_run_model(run, rotate), shape->eps) !=
+        SLIM_OK)
+        return SLIM_FAILED;
     enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
     slim_progress_begin(&run->progress, title,

@@ -174,13 +174,13 @@ enum slim_status slim_rotate_model(struct slim_model **out,
     struct gather gather = { .run = run,
                              .op = rotate,
                              .args = rotate->args,
-                             .from = slim_run_model(run, rotate),
                              .tokens = slim_run_tokens(run, rotate) };
-    enum slim_status status = SLIM_OK;
 
     *out = NULL;
     *rotation = NULL;
-    if (!open_gather(&gather))
+    enum slim_status status =
+        slim_absorb_norms(&gather.from, slim_run_model(run, rotate), run->diag);
+    if (status == SLIM_OK && !open_gather(&gather))
         status = slim_fail(run->diag, "O001", rotate->span,
                            "out of memory for %zu tokens of width %zu",
                            gather.stream.tokens, gather.stream.width);
@@ -192,6 +192,7 @@ enum slim_status slim_rotate_model(struct slim_model **out,
     if (status == SLIM_OK)
         status = turn_model(out, rotation, &gather, shape);
     close_gather(&gather);
+    slim_model_free(gather.from);
     if (status == SLIM_OK)
         return SLIM_OK;
     slim_model_free(*out);

@@ -48,13 +48,36 @@ score l1
 prune 20% of params
 rotate pca per=block on cal
 slice 25% of width"
-for family in llama-gqa llama-rope-linear mistral qwen2; do
+for family in llama-gqa llama-rope-linear mistral qwen2 opt phi phi3 bloom \
+    gemma; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
     save "$family" "$tiny" "score l2
 prune 25% of groups in mlp layers 1"
-    save "$family-heads" "$tiny" "score l1
+    # one key/value head is the last one
+    [ "$family" = gemma ] || save "$family-heads" "$tiny" "score l1
 prune 50% of groups in attn"
+done
+# Layer norms and fused matrices in another basis; these models came without a
+# tokenizer, and that of another one has as many ids.
+for family in opt phi phi3 gemma baichuan-13b; do
+    tiny=$shared/models/tiny/$family
+    [ -d "$tiny" ] || continue
+    rm -rf "$work/$family-dense"
+    cp -r "$tiny" "$work/$family-dense"
+    cp "$shared"/models/stories260k/tokenizer* "$work/$family-dense"
+    save "$family-basis" "$work/$family-dense" "$cal
+rotate pca on cal
+slice 25% of width"
+    save "$family-blocks" "$work/$family-dense" "$cal
+rotate pca per=block on cal
+slice 25% of width"
+done
+for family in baichuan-7b baichuan-13b; do
+    tiny=$shared/models/tiny/$family
+    [ -d "$tiny" ] || continue
+    save "$family-heads" "$tiny" "score l1
+prune 50% of groups in attn layers 1"
 done
 
 # An adapter on its base must compute what the merged model computes.

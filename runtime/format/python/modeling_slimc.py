@@ -1,9 +1,12 @@
-"""A decoder whose layers may differ in heads, key/value heads and MLP width,
-with the shortcut matrices of SliceGPT where the stream changes its basis.
+"""A decoder as its description in config.json says: blocks in order, each of
+which reads and writes registers; register 0 is the residual stream.
 
-Needs transformers 4.48 or later; uses nothing of it that has changed since.
+Layers may differ in heads, key/value heads and MLP width, and the stream may
+change its basis between them (the shortcut matrices of SliceGPT). Needs
+transformers 4.48 or later; uses nothing of it that has changed since.
 """
 import math
+from types import SimpleNamespace
 
 import torch
 import transformers
@@ -21,58 +24,149 @@ ACTIVATIONS = {
     "silu": functional.silu,
     "relu": functional.relu,
     "gelu": functional.gelu,
-    "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
+    "gelu_tanh": lambda x: functional.gelu(x, approximate="tanh"),
 }
 
 
-class SlimcNorm(nn.Module):
-    """x / sqrt(sum(x^2) / divisor + eps): the divisor stays that of the dense
-    model when the stream gets narrower."""
+class SlimcBranch(nn.Module):
+    """A part of a tensor's name; holds the next parts, and plain tensors."""
 
-    def __init__(self, width, settings):
+
+class SlimcTurned(nn.Module):
+    """A linear whose matrix the file has as [in, out]."""
+
+    def __init__(self, rows, columns, bias):
         super().__init__()
-        self.divisor = settings["norm_divisor"] or width
-        self.eps = settings["norm_eps"]
-        self.offset = settings["norm_offset"]
-        if settings["norm_weights"]:
-            self.weight = nn.Parameter(torch.ones(width))
-        else:
-            self.register_parameter("weight", None)
+        self.weight = nn.Parameter(torch.zeros(rows, columns))
+        self.bias = nn.Parameter(torch.zeros(columns)) if bias else None
 
     def forward(self, x):
-        y = x.float()
-        y = y * torch.rsqrt(y.square().sum(-1, keepdim=True) / self.divisor
-                            + self.eps)
-        if self.weight is None:
-            return y.to(x.dtype)
-        return (y.to(x.dtype).float() * (self.weight.float() + self.offset)
-                ).to(x.dtype)
+        y = x @ self.weight
+        return y if self.bias is None else y + self.bias
 
 
-def frequencies(settings, device):
+def grow(root, path):
+    """The module at a path of names, made where it is missing."""
+    for name in path:
+        if name not in root._modules:
+            root.add_module(name, SlimcBranch())
+        root = root._modules[name]
+    return root
+
+
+def make(block, slot, tensor):
+    """The module that a tensor named *.weight is the weight of."""
+    size = tensor["size"]
+    bias = (slot + "_bias" if slot != "weight" else "bias") in block["tensors"]
+    if block["kind"] == "embedding":
+        return nn.Embedding(*size)
+    if len(size) == 1:
+        return None
+    if tensor["turned"]:
+        return SlimcTurned(*size, bias)
+    return nn.Linear(size[1], size[0], bias=bias)
+
+
+def plant(root, base, block, inside):
+    """Makes the tensors of a block that lie under the base, or beside it."""
+    for slot, tensor in block["tensors"].items():
+        path = tensor["name"].split(".")
+        if (path[0] == base) != inside:
+            continue
+        path = path[1:] if inside else path
+        module = make(block, slot, tensor) if path[-1] == "weight" else None
+        if module is not None:
+            grow(root, path[:-2]).add_module(path[-2], module)
+            continue
+        branch = grow(root, path[:-1])
+        if path[-1] not in branch._parameters:
+            branch.register_parameter(
+                path[-1], nn.Parameter(torch.zeros(tensor["size"])))
+
+
+def blocks_of(model):
+    yield from model["before"]
+    for layer in model["layers"]:
+        yield from layer
+    yield from model["after"]
+
+
+class Slots:
+    """Finds modules and tensors of blocks by slot."""
+
+    def __init__(self, root, base):
+        self.root, self.base = root, base
+
+    def path(self, block, slot):
+        path = block["tensors"][slot]["name"].split(".")
+        return path[1:] if path[0] == self.base else path
+
+    def module(self, block, slot):
+        module = self.root
+        for name in self.path(block, slot)[:-1]:
+            module = module._modules[name]
+        return module
+
+    def tensor(self, block, slot):
+        if slot not in block["tensors"]:
+            return None
+        return getattr(self.module(block, slot), self.path(block, slot)[-1])
+
+
+def embed(slots, block, ids, positions, given):
+    x = slots.module(block, "weight")(ids) if given is None else given
+    if block["set"]["scale"] != 1:
+        x = x * torch.tensor(block["set"]["scale"], dtype=x.dtype)
+    if "positions" in block["tensors"]:
+        table = slots.module(block, "positions")
+        x = x + table(positions + int(block["set"]["offset"]))
+    return x
+
+
+def norm(slots, block, x, model):
+    """x / sqrt(sum(x^2) / divisor + eps): the divisor stays that of the dense
+    model when the stream gets narrower, and a mean that was folded into what
+    writes the stream is not taken again."""
+    y = x.float()
+    if block["set"]["kind"] == "layer" and not model["folded"]:
+        y = y - y.mean(-1, keepdim=True)
+    size = y.square().sum(-1, keepdim=True) / (model["divisor"] or x.shape[-1])
+    y = y * torch.rsqrt(size + block["set"]["eps"])
+    weight, bias = (slots.tensor(block, slot) for slot in ("weight", "bias"))
+    if weight is not None:
+        y = y.to(x.dtype).float() * (weight.float() + block["set"]["offset"])
+    if bias is not None:
+        y = y + bias.float()
+    return y.to(x.dtype)
+
+
+def frequencies(block, device):
     """Angular frequencies of the rotary pairs, scaled as the model asks."""
-    dim = settings["rotary_dim"]
+    dim = int(block["set"]["rotary_dim"]) or block["head_dim"]
     steps = torch.arange(0, dim, 2, dtype=torch.float32, device=device)
-    freq = 1.0 / settings["theta"] ** (steps / dim)
-    if settings["scaling"] == "linear":
-        return freq / settings["factor"]
-    if settings["scaling"] != "llama3":
+    freq = 1.0 / block["set"]["theta"] ** (steps / dim)
+    if block["set"]["scaling"] == "linear":
+        return freq / block["set"]["factor"]
+    if block["set"]["scaling"] != "llama3":
         return freq
     wave = 2 * math.pi / freq
-    low = settings["original"] / settings["low_freq"]
-    high = settings["original"] / settings["high_freq"]
-    smooth = ((settings["original"] / wave - settings["low_freq"])
-              / (settings["high_freq"] - settings["low_freq"]))
-    between = (1 - smooth) * freq / settings["factor"] + smooth * freq
-    scaled = torch.where(wave > low, freq / settings["factor"], freq)
+    low = block["set"]["original"] / block["set"]["low_freq"]
+    high = block["set"]["original"] / block["set"]["high_freq"]
+    smooth = ((block["set"]["original"] / wave - block["set"]["low_freq"])
+              / (block["set"]["high_freq"] - block["set"]["low_freq"]))
+    between = (1 - smooth) * freq / block["set"]["factor"] + smooth * freq
+    scaled = torch.where(wave > low, freq / block["set"]["factor"], freq)
     return torch.where((wave <= low) & (wave >= high), between, scaled)
 
 
-def rotate(x, cosine, sine, settings):
+def rotate(x, positions, block):
     """x [batch, heads, tokens, dim]; the first rotary_dim of dim turn."""
-    dim = settings["rotary_dim"]
+    freq = frequencies(block, x.device)
+    angles = positions[:, None, :, None].float() * freq
+    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    dim = 2 * len(freq)
     turning, still = x[..., :dim], x[..., dim:]
-    if settings["position"] == "rope_pairs":
+    if block["set"]["position"] == "rope_pairs":
         a, b = turning[..., 0::2], turning[..., 1::2]
         turned = torch.stack((a * cosine - b * sine, b * cosine + a * sine),
                              -1).flatten(-2)
@@ -80,6 +174,14 @@ def rotate(x, cosine, sine, settings):
         a, b = turning[..., :dim // 2], turning[..., dim // 2:]
         turned = torch.cat((a * cosine - b * sine, b * cosine + a * sine), -1)
     return torch.cat((turned, still), -1)
+
+
+def part(fused, place):
+    """Columns of a fused product: blocks at a distance, or one."""
+    first, stride, length, count = place
+    index = torch.arange(length, device=fused.device)[None]
+    steps = torch.arange(count, device=fused.device)[:, None] * stride
+    return fused[..., (first + steps + index).flatten()]
 
 
 def eager(module, query, key, value, mask, scaling, **kwargs):
@@ -92,102 +194,72 @@ def eager(module, query, key, value, mask, scaling, **kwargs):
     return (weights @ value).transpose(1, 2), weights
 
 
-class SlimcAttention(nn.Module):
-    def __init__(self, config, settings, width_in, width_out, index):
-        super().__init__()
-        self.config = config
-        self.settings = settings
-        self.layer_idx = index
-        self.heads = settings["heads"]
-        self.kv_heads = settings["kv_heads"]
-        self.head_dim = settings["head_dim"]
-        self.num_key_value_groups = self.heads // self.kv_heads
-        self.scaling = settings["scale"] or self.head_dim ** -0.5
-        self.is_causal = True
-        bias = settings["qkv_bias"]
-        rows, kv_rows = (self.heads * self.head_dim,
-                         self.kv_heads * self.head_dim)
-        self.q_proj = nn.Linear(width_in, rows, bias=bias)
-        self.k_proj = nn.Linear(width_in, kv_rows, bias=bias)
-        self.v_proj = nn.Linear(width_in, kv_rows, bias=bias)
-        self.o_proj = nn.Linear(rows, width_out, bias=settings["o_bias"])
-
-    def forward(self, x, positions, mask, cache, **kwargs):
-        batch, length, _ = x.shape
-        shape = (batch, length, -1, self.head_dim)
-        query = self.q_proj(x).view(shape).transpose(1, 2)
-        key = self.k_proj(x).view(shape).transpose(1, 2)
-        value = self.v_proj(x).view(shape).transpose(1, 2)
-        if self.settings["position"].startswith("rope"):
-            angles = (positions[:, None, :, None].float()
-                      * frequencies(self.settings, x.device))
-            cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-            query = rotate(query, cosine, sine, self.settings)
-            key = rotate(key, cosine, sine, self.settings)
-        if cache is not None:
-            key, value = cache.update(key, value, self.layer_idx)
-        kind = getattr(self.config, "_attn_implementation", "eager")
-        attend = eager
-        if kind not in (None, "eager"):
-            attend = ALL_ATTENTION_FUNCTIONS[kind]
-        out, _ = attend(self, query, key, value, mask, scaling=self.scaling,
-                        dropout=0.0, **kwargs)
-        return self.o_proj(out.reshape(batch, length, -1))
+def sloped(mask, slopes, past):
+    """Adds -slope (query - key) for each head (ALiBi)."""
+    queries = torch.arange(mask.shape[-2], device=mask.device)[:, None] + past
+    distance = torch.arange(mask.shape[-1], device=mask.device) - queries
+    slopes = torch.tensor(slopes, device=mask.device)[:, None, None]
+    return mask + (slopes * distance).to(mask.dtype)
 
 
-class SlimcMLP(nn.Module):
-    def __init__(self, settings, width_in, width_out):
-        super().__init__()
-        width = settings["width"]
-        self.act = ACTIVATIONS[settings["act"]]
-        if settings["gated"]:
-            self.gate_proj = nn.Linear(width_in, width,
-                                       bias=settings["up_bias"])
-        self.up_proj = nn.Linear(width_in, width, bias=settings["up_bias"])
-        self.down_proj = nn.Linear(width, width_out,
-                                   bias=settings["down_bias"])
-        self.gated = settings["gated"]
+def attend(slots, block, x, context):
+    batch, length, _ = x.shape
+    if "qkv" in block["tensors"]:
+        fused = slots.module(block, "qkv")(x)
+        projected = [part(fused, block["parts"][label]) for label in "qkv"]
+    else:
+        projected = [slots.module(block, label)(x) for label in "qkv"]
+    query, key, value = (
+        y.view(batch, length, -1, block["head_dim"]).transpose(1, 2)
+        for y in projected)
+    if block["set"]["position"].startswith("rope"):
+        query = rotate(query, context.positions, block)
+        key = rotate(key, context.positions, block)
+    if context.cache is not None:
+        key, value = context.cache.update(key, value, context.layer)
+    mask = context.masks[int(block["set"]["window"])]
+    if "slopes" in block:
+        mask = sloped(mask, block["slopes"], context.past)
+    kind = getattr(context.config, "_attn_implementation", "eager")
+    function = eager if kind in (None, "eager") or "slopes" in block \
+        else ALL_ATTENTION_FUNCTIONS[kind]
+    head = SimpleNamespace(
+        config=context.config, layer_idx=context.layer, is_causal=True,
+        training=context.training,
+        num_key_value_groups=block["heads"] // block["kv_heads"])
+    scaling = block["set"]["scale"] or block["head_dim"] ** -0.5
+    out, _ = function(head, query, key, value, mask, scaling=scaling,
+                      dropout=0.0, **context.more)
+    return slots.module(block, "o")(out.reshape(batch, length, -1))
 
-    def forward(self, x):
-        if self.gated:
-            return self.down_proj(self.act(self.gate_proj(x)) * self.up_proj(x))
-        return self.down_proj(self.act(self.up_proj(x)))
+
+def perceive(slots, block, x):
+    """The MLP."""
+    act = ACTIVATIONS[block["set"]["act"]]
+    if "gate_up" in block["tensors"]:
+        fused = slots.module(block, "gate_up")(x)
+        hidden = act(part(fused, block["parts"]["gate"])) * part(
+            fused, block["parts"]["up"])
+    elif "gate" in block["tensors"]:
+        hidden = act(slots.module(block, "gate")(x)) * slots.module(
+            block, "up")(x)
+    else:
+        hidden = act(slots.module(block, "up")(x))
+    return slots.module(block, "down")(hidden)
 
 
-class SlimcLayer(nn.Module):
-    def __init__(self, config, index):
-        super().__init__()
-        model = config.slimc["model"]
-        start, middle, end = model["sites"][2 * index:2 * index + 3]
-        layer = model["layers"][index]
-        self.input_layernorm = SlimcNorm(start, model)
-        self.self_attn = SlimcAttention(config, layer["attention"], start,
-                                        middle, index)
-        self.post_attention_layernorm = SlimcNorm(middle, model)
-        self.mlp = SlimcMLP(layer["mlp"], middle, end)
-        self.window = layer["attention"]["window"]
-        if model["shortcuts"]:
-            self.attn_shortcut_Q = nn.Parameter(torch.zeros(start, middle))
-            self.mlp_shortcut_Q = nn.Parameter(torch.zeros(middle, end))
-        else:
-            self.attn_shortcut_Q = self.mlp_shortcut_Q = None
-
-    @staticmethod
-    def shortcut(x, matrix):
-        return x if matrix is None else x @ matrix
-
-    def forward(self, x, positions, masks, cache, **kwargs):
-        attended = self.self_attn(self.input_layernorm(x), positions,
-                                  masks[self.window], cache, **kwargs)
-        x = self.shortcut(x, self.attn_shortcut_Q) + attended
-        return (self.shortcut(x, self.mlp_shortcut_Q)
-                + self.mlp(self.post_attention_layernorm(x)))
+def add(slots, block, stream, other):
+    shortcut = slots.tensor(block, "shortcut")
+    if shortcut is not None:
+        stream = stream @ shortcut
+    scale = block["set"]["scale"]
+    return (stream if scale == 1 else scale * stream) + other
 
 
 class SlimcPreTrainedModel(PreTrainedModel):
     config_class = SlimcConfig
     base_model_prefix = "model"
-    _no_split_modules = ["SlimcLayer"]
+    _no_split_modules = ["SlimcBranch"]
     _supports_sdpa = True
     _supports_cache_class = True
     _supports_attention_backend = True
@@ -219,85 +291,131 @@ def causal_mask(length, past, window, padding, dtype, device):
 class SlimcModel(SlimcPreTrainedModel):
     def __init__(self, config):
         super().__init__(config)
-        model = config.slimc["model"]
-        self.embed_tokens = nn.Embedding(model["vocab"], model["sites"][0])
-        self.layers = nn.ModuleList(SlimcLayer(config, i)
-                                    for i in range(len(model["layers"])))
-        self.norm = SlimcNorm(model["sites"][-1], model)
+        self.described = config.slimc["model"]
+        self.base = self.described["base"]
+        for block in blocks_of(self.described):
+            plant(self, self.base, block, True)
         self.post_init()
 
     def get_input_embeddings(self):
-        return self.embed_tokens
+        slots = Slots(self, self.base)
+        return slots.module(self.described["before"][0], "weight")
 
     def set_input_embeddings(self, value):
-        self.embed_tokens = value
+        path = Slots(self, self.base).path(self.described["before"][0],
+                                           "weight")
+        grow(self, path[:-2])._modules[path[-2]] = value
+
+    def run(self, blocks, registers, context):
+        """Blocks that read and write registers, up to the head."""
+        slots = Slots(self, self.base)
+        for block in blocks:
+            read = [registers[r] for r in block["in"]]
+            if block["kind"] == "embedding":
+                out = embed(slots, block, context.ids, context.positions,
+                            context.given)
+            elif block["kind"] == "norm":
+                out = norm(slots, block, *read, self.described)
+            elif block["kind"] == "attention":
+                out = attend(slots, block, *read, context)
+            elif block["kind"] == "mlp":
+                out = perceive(slots, block, *read)
+            elif block["kind"] == "add":
+                out = add(slots, block, *read)
+            else:
+                return registers[block["in"][0]]
+            registers[block["out"]] = out
+        return registers[0]
+
+    def windows(self):
+        return {int(block["set"]["window"])
+                for block in blocks_of(self.described)
+                if block["kind"] == "attention"}
 
     def forward(self, input_ids=None, attention_mask=None, position_ids=None,
                 past_key_values=None, inputs_embeds=None, use_cache=None,
                 return_dict=None, output_attentions=None,
                 output_hidden_states=None, cache_position=None, **kwargs):
-        x = self.embed_tokens(input_ids) if inputs_embeds is None \
-            else inputs_embeds
+        first = input_ids if inputs_embeds is None else inputs_embeds
+        length = first.shape[1]
         if use_cache and past_key_values is None:
             past_key_values = DynamicCache()
         past = past_key_values.get_seq_length() if past_key_values is not None \
             else 0
-        length = x.shape[1]
         if position_ids is None and attention_mask is not None:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(0)
             position_ids = position_ids[:, past:past + length]
         if position_ids is None:
             position_ids = torch.arange(past, past + length,
-                                        device=x.device)[None]
-        masks = {window: causal_mask(length, past, window, attention_mask,
-                                     x.dtype, x.device)
-                 for window in {layer.window for layer in self.layers}}
+                                        device=first.device)[None]
+        context = SimpleNamespace(
+            ids=input_ids, given=inputs_embeds, positions=position_ids,
+            cache=past_key_values, past=past, config=self.config,
+            training=self.training, more=kwargs, layer=0, masks={})
+        registers = {}
+        x = self.run(self.described["before"], registers, context)
+        context.masks = {window: causal_mask(length, past, window,
+                                             attention_mask, x.dtype, x.device)
+                         for window in self.windows()}
         states = [x]
-        for layer in self.layers:
-            x = layer(x, position_ids, masks, past_key_values, **kwargs)
+        for context.layer, blocks in enumerate(self.described["layers"]):
+            x = self.run(blocks, registers, context)
             states.append(x)
-        x = self.norm(x)
+        x = self.run(self.described["after"], registers, context)
         states[-1] = x
         return BaseModelOutputWithPast(
             last_hidden_state=x, past_key_values=past_key_values,
             hidden_states=tuple(states) if output_hidden_states else None)
 
 
-# Where head and embedding share one matrix: 4.x wants a list, 5.x a map.
-TIED = {"lm_head.weight": "model.embed_tokens.weight"}
-if int(transformers.__version__.split(".")[0]) < 5:
-    TIED = list(TIED)
-
-
 class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
-    _tied_weights_keys = TIED
-
     def __init__(self, config):
         super().__init__(config)
         model = config.slimc["model"]
-        self.model = SlimcModel(config)
-        self.lm_head = nn.Linear(model["sites"][-1], model["vocab"],
-                                 bias=False)
+        self.base_model_prefix = model["base"]
+        self.add_module(model["base"], SlimcModel(config))
+        # Where transformers asks the class what the base is called, it hears
+        # "model": a second name, not a second module.
+        if model["base"] != "model":
+            self.__dict__["model"] = self._modules[model["base"]]
+        self.head = model["after"][-1]
+        weight = self.head["tensors"]["weight"]
+        self.head_path = weight["name"].split(".")[:-1]
+        plant(self, model["base"], self.head, False)
+        # Where head and embedding share one matrix: 4.x wants a list, 5.x a
+        # map.
+        self._tied_weights_keys = None
+        if weight["tied"]:
+            tied = {weight["name"]: weight["tied"]}
+            old = int(transformers.__version__.split(".")[0]) < 5
+            self._tied_weights_keys = list(tied) if old else tied
         self.post_init()
 
+    def get_input_embeddings(self):
+        return self._modules[self.base_model_prefix].get_input_embeddings()
+
+    def set_input_embeddings(self, value):
+        self._modules[self.base_model_prefix].set_input_embeddings(value)
+
     def get_output_embeddings(self):
-        return self.lm_head
+        return grow(self, self.head_path)
 
     def set_output_embeddings(self, value):
-        self.lm_head = value
+        grow(self, self.head_path[:-1])._modules[self.head_path[-1]] = value
 
     def forward(self, input_ids=None, attention_mask=None, position_ids=None,
                 past_key_values=None, inputs_embeds=None, labels=None,
                 use_cache=None, logits_to_keep=0, **kwargs):
         kwargs.pop("return_dict", None)
-        out = self.model(input_ids, attention_mask, position_ids,
-                         past_key_values, inputs_embeds, use_cache, **kwargs)
+        out = self._modules[self.base_model_prefix](
+            input_ids, attention_mask, position_ids, past_key_values,
+            inputs_embeds, use_cache, **kwargs)
         hidden = out.last_hidden_state
         if isinstance(logits_to_keep, int):
             hidden = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
         else:
             hidden = hidden[:, logits_to_keep]
-        logits = self.lm_head(hidden)
+        logits = self.get_output_embeddings()(hidden)
         loss = None
         if labels is not None:
             loss = functional.cross_entropy(
