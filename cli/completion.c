@@ -107,6 +107,8 @@ int slim_command_completion(struct slim_cli *cli)
         void (*print)(void);
     } shells[] = { { "bash", bash }, { "fish", fish }, { "zsh", zsh } };
 
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        return slim_cli_usage(cli, "a script is not printed as JSON");
     if (cli->operand_count == 1)
         for (size_t i = 0; i < SLIM_COUNT(shells); i++)
             if (strcmp(shells[i].name, cli->operands[0]) == 0) {

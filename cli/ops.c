@@ -163,6 +163,8 @@ int slim_command_ops(struct slim_cli *cli)
 
     if (cli->operand_count > 1)
         return slim_cli_usage(cli, "one verb at a time");
+    if (man && json)
+        return slim_cli_usage(cli, "verbs are printed with --man or --json");
     const char *name = cli->operand_count ? cli->operands[0] : NULL;
     const struct slim_stage *stage =
         name ? slim_stage_find(slim_stages, name) : NULL;

@@ -33,6 +33,18 @@ static bool is_same(const struct slim_source *source,
             memcmp(source->text, text->data, text->length) == 0);
 }
 
+/* What became of a file: {"event":"fmt","file":..,KEY:COUNT}, or the text. */
+static void say(const struct slim_cli *cli, const char *path, const char *key,
+                size_t count, const char *text)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:I}", "v", 1, "event",
+                               cli->command->name, "file", path, key,
+                               (json_int_t)count));
+    else if (count > 0 && !slim_cli_has(cli, SLIM_OPTION_quiet))
+        printf("%s: %s\n", path, text);
+}
+
 static int format_one(struct slim_cli *cli, const char *path)
 {
     bool only_check = slim_cli_has(cli, SLIM_OPTION_check);
@@ -51,8 +63,8 @@ static int format_one(struct slim_cli *cli, const char *path)
     slim_text_free(&text);
     if (project.diag.errors)
         return slim_cli_report(cli, &project.diag);
-    if (!same && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf(only_check ? "%s: not formatted\n" : "%s: formatted\n", path);
+    say(cli, path, "changes", !same,
+        only_check ? "not formatted" : "formatted");
     return !same && only_check ? 7 : 0;
 }
 
@@ -104,9 +116,9 @@ static int fix_one(struct slim_cli *cli, const char *path)
             break;
     }
     (void)slim_cli_report(cli, &project.diag);
-    if (total > 0 && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf("%s: %zu %s applied\n", path, total,
-               total == 1 ? "fix" : "fixes");
+    say(cli, path, "fixes", total,
+        slim_arena_printf(cli->arena, "%zu %s applied", total,
+                          total == 1 ? "fix" : "fixes"));
     return code;
 }
 

@@ -83,6 +83,7 @@ slim_scripts = \
     %D%/doc_files.tap \
     %D%/doc_man.tap \
     %D%/golden.tap \
+    %D%/json.tap \
     %D%/layers.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \

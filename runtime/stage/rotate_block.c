@@ -373,8 +373,7 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
         return no_memory(&walk);
     enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
-    walk.work = (double)walk.stream.tokens *
-                            (double)shape->arch->site_count;
+    walk.work = (double)walk.stream.tokens * (double)shape->arch->site_count;
     slim_progress_begin(&run->progress, title, 1.0);
     if (status == SLIM_OK)
         status = walk_all(&walk);
