@@ -66,6 +66,8 @@ static void print_methods(const struct slim_stage *stage, FILE *out)
         if (m->data)
             fprintf(out, "  %-12s reads data; without 'on': %s\n", "",
                     m->sample ? m->sample : "an error");
+        if (m->gives)
+            print_types("             gives", m->gives, out);
         if (m->paper)
             fprintf(out, "  %-12s %s\n", "", m->paper);
     }
