@@ -5,23 +5,35 @@
 #include "base/text.h"
 #include "lang/parse.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
 
+/* A link stays one, and who may read the file does not change: what is written
+ * is a new file in the place of the one that the path leads to. */
 static enum slim_status write_recipe(const char *path,
                                      const struct slim_text *text,
                                      struct slim_diag *diag)
 {
     struct slim_writer writer = { 0 };
+    struct stat old;
+    char *real = realpath(path, NULL);
+    const char *place = real ? real : path;
+    bool known = stat(place, &old) == 0;
 
-    enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
+    enum slim_status status = slim_writer_open(&writer, place, nowhere, diag);
     if (status == SLIM_OK)
         status =
             slim_writer_put(&writer, text->data, text->length, nowhere, diag);
     if (status == SLIM_OK)
         status = slim_writer_commit(&writer, nowhere, diag);
+    if (status == SLIM_OK && known && chmod(place, old.st_mode & 07777) != 0)
+        status = slim_fail(diag, "I001", nowhere,
+                           "could not set the mode of \"%s\" again", place);
     slim_writer_abort(&writer);
+    free(real);
     return status;
 }
 
