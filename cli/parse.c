@@ -73,7 +73,7 @@ static enum slim_status add(struct scan *s, enum slim_option_id id,
         return slim_fail(&s->cli->diag, "U003", nowhere,
                          "option '--%s' takes no value", option->name);
     }
-    if (check_value(s, option, attached) != SLIM_OK)
+    if (attached && check_value(s, option, attached) != SLIM_OK)
         return SLIM_FAILED;
     given->id = id;
     given->value = attached;
