@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BAR = 20 };
+enum { BAR = 20, TITLE = 34 };
 
 static const double redraw_seconds = 0.1, report_seconds = 1.0;
 
@@ -31,7 +31,23 @@ void slim_progress_begin(struct slim_progress *progress, const char *title,
     progress->live = false;
 }
 
-/* " > recover lora r=8    [####----] 812/2000  loss 1.94  eta 6m24s" */
+/* "812/2000", or "41%" of a share, or "812" of who knows how many */
+static void draw_count(const struct slim_progress *progress, double done,
+                       double part, struct slim_arena *arena)
+{
+    FILE *out = progress->out;
+
+    if (progress->total <= 0.0)
+        (void)fprintf(out, "%s", slim_text_number(arena, done));
+    else if (progress->total <= 1.0)
+        (void)fprintf(out, "%.0f%%", 100.0 * part);
+    else
+        (void)fprintf(out, "%s/%s", slim_text_number(arena, done),
+                      slim_text_number(arena, progress->total));
+}
+
+/* " > recover lora r=8    [####----] 812/2000  loss 1.94  eta 6m24s"; a long
+ * title is cut, as a line that wraps could not be drawn over */
 static void draw(struct slim_progress *progress, double done,
                  const char *detail, double now)
 {
@@ -42,13 +58,11 @@ static void draw(struct slim_progress *progress, double done,
     part = part < 0.0 ? 0.0 : part > 1.0 ? 1.0 : part;
     for (int i = 0; i < BAR; i++)
         bar[i] = (double)i < part * BAR ? '#' : '-';
-    (void)fprintf(progress->out, "\r\033[K > %-24s ", progress->title);
+    (void)fprintf(progress->out, "\r\033[K > %-*s ", TITLE,
+                  slim_text_clip(arena, progress->title, TITLE));
     if (progress->total > 0.0)
-        (void)fprintf(progress->out, "[%s] %s/%s", bar,
-                      slim_text_number(arena, done),
-                      slim_text_number(arena, progress->total));
-    else
-        (void)fprintf(progress->out, "%s", slim_text_number(arena, done));
+        (void)fprintf(progress->out, "[%s] ", bar);
+    draw_count(progress, done, part, arena);
     if (detail)
         (void)fprintf(progress->out, "  %s", detail);
     double left = (now - progress->started) * (1.0 - part) / part;

@@ -17,7 +17,7 @@ struct slim_progress {
     FILE *out;
     enum slim_output mode;
     const char *title; /* "recover lora r=8" */
-    double total;      /* units of work; 0: unknown */
+    double total;      /* units of work; 1: `done` is a share; 0: unknown */
     double started, drawn;
     bool live; /* a line is on the screen */
 };

@@ -127,6 +127,15 @@ void slim_text_visible(struct slim_text *text, const char *bytes, size_t count)
     }
 }
 
+const char *slim_text_clip(struct slim_arena *arena, const char *text,
+                           size_t room)
+{
+    if (strlen(text) <= room)
+        return text;
+    size_t kept = slim_text_utf8_valid(text, room - 2);
+    return slim_arena_printf(arena, "%.*s..", (int)kept, text);
+}
+
 enum { LONGEST_WORD = 63 };
 
 static size_t least_of(size_t a, size_t b)

@@ -46,6 +46,11 @@ size_t slim_text_utf8_valid(const char *bytes, size_t length);
  * and what was not UTF-8 stand as \xNN. */
 void slim_text_visible(struct slim_text *text, const char *bytes, size_t count);
 
+/* The text, or as much of it as `room` bytes hold with ".." behind it; a
+ * character is never cut in two. room > 2. */
+const char *slim_text_clip(struct slim_arena *arena, const char *text,
+                           size_t room);
+
 /* The candidate nearest to `word` by edit distance, or NULL if none is near
  * enough to suggest (distance > max(1, length / 3)). NULL ends the list. */
 const char *slim_text_nearest(const char *word, const char *const *candidates);

@@ -13,18 +13,11 @@
  * doc/performance.md reach of the limit. */
 static const double SHARE = 0.75;
 
-static void put_line(json_t *line)
-{
-    json_dumpf(line, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(line);
-}
-
 static void print_limits(const struct slim_cli *cli, const char *core,
                          const struct slim_limits *limits)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        put_line(json_pack(
+        slim_cli_put(json_pack(
             "{s:i,s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f}", "v", 1, "event",
             "limits", "core", core, "threads", (json_int_t)limits->threads,
             "f32_flops", limits->f32, "f64_flops", limits->f64, "memory_read",
@@ -46,9 +39,9 @@ static void print_stage(const struct slim_cli *cli, const struct slim_op *op,
                         double seconds)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json))
-        put_line(json_pack("{s:i,s:s,s:s,s:f,s:f}", "v", 1, "event",
-                           "predicted", "text", op->text, "flops",
-                           op->cost.flops, "seconds", seconds));
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:f,s:f}", "v", 1, "event",
+                               "predicted", "text", op->text, "flops",
+                               op->cost.flops, "seconds", seconds));
     else
         printf("%-44s %10.3g GFLOP  ~%s\n", op->text, op->cost.flops * 1e-9,
                slim_text_seconds(cli->arena, seconds));
@@ -71,8 +64,8 @@ static void predict(const struct slim_cli *cli,
         total += seconds;
     }
     if (json)
-        put_line(json_pack("{s:i,s:s,s:f}", "v", 1, "event", "total", "seconds",
-                           total));
+        slim_cli_put(json_pack("{s:i,s:s,s:f}", "v", 1, "event", "total",
+                               "seconds", total));
     else
         printf("%-44s %17s  ~%s\n", "total", "",
                slim_text_seconds(cli->arena, total));

@@ -7,17 +7,26 @@ static void say_fine(const struct slim_cli *cli,
                      const struct slim_project *project)
 {
     const struct slim_program *program = project->program;
+    bool sized = program->model && program->last;
+    uint64_t before = sized ? slim_shape_params(program->model->shape) : 0;
+    uint64_t after = sized ? slim_shape_params(program->last->after) : 0;
 
-    if (slim_cli_has(cli, SLIM_OPTION_json) ||
-        slim_cli_has(cli, SLIM_OPTION_quiet))
+    if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        json_t *line = json_pack("{s:i,s:s,s:s}", "v", 1, "event", "ok",
+                                 "recipe", project->source.name);
+        if (sized)
+            (void)json_object_update_new(
+                line, json_pack("{s:I,s:I}", "params", (json_int_t)after,
+                                "params_before", (json_int_t)before));
+        slim_cli_put(line);
+        return;
+    }
+    if (slim_cli_has(cli, SLIM_OPTION_quiet))
         return;
     printf("%s: ok", project->source.name);
-    if (program->model && program->last)
-        printf(", %s parameters of %s",
-               slim_text_grouped(cli->arena,
-                                 slim_shape_params(program->last->after)),
-               slim_text_grouped(cli->arena,
-                                 slim_shape_params(program->model->shape)));
+    if (sized)
+        printf(", %s parameters of %s", slim_text_grouped(cli->arena, after),
+               slim_text_grouped(cli->arena, before));
     putchar('\n');
 }
 

@@ -5,6 +5,8 @@
 #include "compiler/compile.h"
 #include "runtime/data/data.h"
 
+#include <jansson.h>
+
 /* A row of options.def. */
 enum slim_option_id {
 #define OPTION(id, letter, name, value, summary) SLIM_OPTION_##id,
@@ -16,7 +18,7 @@ enum slim_option_id {
 struct slim_option {
     const char *name;
     char letter;       /* 0: none */
-    const char *value; /* what it takes, for people; NULL: nothing */
+    const char *value; /* what it takes: "FILE", "auto|never"; NULL: nothing */
     const char *summary;
 };
 extern const struct slim_option slim_options[SLIM_OPTION_COUNT];
@@ -74,6 +76,12 @@ int slim_cli_report(const struct slim_cli *cli, const struct slim_diag *diag);
 int slim_cli_usage(struct slim_cli *cli, const char *format, ...)
     SLIM_PRINTF(2, 3);
 
+/* Prints an object of --json, a line of its own, and releases it. */
+void slim_cli_put(json_t *object);
+/* What a command does, and what all do: for people, or with --json. */
+void slim_help_command(const struct slim_cli *cli,
+                       const struct slim_command *command);
+void slim_help_all(const struct slim_cli *cli);
 void slim_command_usage(const struct slim_command *command, FILE *out);
 void slim_usage(FILE *out);
 

@@ -27,6 +27,50 @@ static void put_options(const struct slim_command *command)
             printf(" --%s", slim_options[i].name);
 }
 
+/* "auto|always|never" as words: what an option, or a command, takes. */
+static void put_choices(const char *choices)
+{
+    for (const char *at = choices; *at; at++)
+        putchar(*at == '|' ? ' ' : *at);
+}
+
+static bool are_choices(const char *text)
+{
+    return text && strchr(text, '|') && !strpbrk(text, "[ ");
+}
+
+/* After an option that takes one of a few words, those words. */
+static void bash_values(void)
+{
+    fputs("    case ${COMP_WORDS[COMP_CWORD - 1]} in\n", stdout);
+    for (size_t i = 0; i < SLIM_OPTION_COUNT; i++)
+        if (are_choices(slim_options[i].value)) {
+            printf("    --%s) COMPREPLY=($(compgen -W '", slim_options[i].name);
+            put_choices(slim_options[i].value);
+            fputs("' -- \"$word\")); return ;;\n", stdout);
+        }
+    fputs("    esac\n", stdout);
+}
+
+/* What may stand after the command: commands and verbs, verbs, a shell. */
+static void bash_operands(void)
+{
+    fputs("    if [ $COMP_CWORD -gt 1 ]; then\n"
+          "        case ${COMP_WORDS[1]} in\n        help) words+=' ",
+          stdout);
+    put_verbs(" ");
+    fputs("' ;;\n        ops) words='", stdout);
+    put_verbs(" ");
+    fputs("' ;;\n", stdout);
+    for (const struct slim_command *c = slim_commands; c->name; c++)
+        if (are_choices(c->operands)) {
+            printf("        %s) words='", c->name);
+            put_choices(c->operands);
+            fputs("' ;;\n", stdout);
+        }
+    fputs("        *) words= ;;\n        esac\n    fi\n", stdout);
+}
+
 static void bash(void)
 {
     fputs("_slimc() {\n"
@@ -40,12 +84,10 @@ static void bash(void)
     }
     fputs("    esac\n    words='", stdout);
     put_commands(" ");
-    fputs("'\n    case ${COMP_WORDS[1]} in ops|help) [ $COMP_CWORD -gt 1 ] "
-          "&& words='",
-          stdout);
-    put_verbs(" ");
-    fputs("' ;; *) [ $COMP_CWORD -gt 1 ] && words= ;; esac\n"
-          "    case $word in -*) words=$options ;; esac\n"
+    fputs("'\n", stdout);
+    bash_values();
+    bash_operands();
+    fputs("    case $word in -*) words=$options ;; esac\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "    case $word in -*) ;; *) "
           "COMPREPLY+=($(compgen -f -- \"$word\")) ;; esac\n"
@@ -107,6 +149,8 @@ int slim_command_completion(struct slim_cli *cli)
         void (*print)(void);
     } shells[] = { { "bash", bash }, { "fish", fish }, { "zsh", zsh } };
 
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        return slim_cli_usage(cli, "a script is not printed as JSON");
     if (cli->operand_count == 1)
         for (size_t i = 0; i < SLIM_COUNT(shells); i++)
             if (strcmp(shells[i].name, cli->operands[0]) == 0) {

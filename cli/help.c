@@ -8,10 +8,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void put_command(const struct slim_command *command)
+{
+    json_t *options = json_array();
+
+    for (int i = 0; i < SLIM_OPTION_COUNT; i++) {
+        const struct slim_option *option = &slim_options[i];
+        if (slim_command_takes(command, (enum slim_option_id)i))
+            json_array_append_new(options, json_pack("{s:s,s:s?,s:s}", "name",
+                                                     option->name, "takes",
+                                                     option->value, "summary",
+                                                     option->summary));
+    }
+    slim_cli_put(json_pack("{s:i,s:s,s:s,s:s,s:s,s:o}", "v", 1, "event",
+                           "command", "name", command->name, "operands",
+                           command->operands, "summary", command->summary,
+                           "options", options));
+}
+
+void slim_help_command(const struct slim_cli *cli,
+                       const struct slim_command *command)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        put_command(command);
+    else
+        slim_command_usage(command, stdout);
+}
+
+void slim_help_all(const struct slim_cli *cli)
+{
+    if (!slim_cli_has(cli, SLIM_OPTION_json)) {
+        slim_usage(stdout);
+        return;
+    }
+    for (const struct slim_command *c = slim_commands; c->name; c++)
+        put_command(c);
+}
+
 int slim_command_help(struct slim_cli *cli)
 {
+    bool json = slim_cli_has(cli, SLIM_OPTION_json);
+
     if (cli->operand_count == 0) {
-        slim_usage(stdout);
+        slim_help_all(cli);
         return 0;
     }
     if (cli->operand_count > 1)
@@ -20,7 +59,9 @@ int slim_command_help(struct slim_cli *cli)
     const struct slim_command *command = slim_command_find(word);
     const struct slim_stage *stage = slim_stage_find(slim_stages, word);
     if (command)
-        slim_command_usage(command, stdout);
+        slim_help_command(cli, command);
+    else if (stage && !stage->hidden && json)
+        slim_ops_print_json(stage, stdout);
     else if (stage && !stage->hidden)
         slim_ops_print(stage, stdout);
     else
@@ -59,8 +100,13 @@ static void list_recipes(struct slim_cli *cli, const char *root,
         const char *path = slim_path_join(cli->arena, directory, base);
         const char *name = slim_arena_printf(cli->arena, "%s%s%.*s", folder,
                                              *folder ? "/" : "", length, base);
-        printf("%-28s %s\n", slim_arena_printf(cli->arena, "<%s>", name),
-               title_of(cli, path));
+        const char *written = slim_arena_printf(cli->arena, "<%s>", name);
+        if (slim_cli_has(cli, SLIM_OPTION_json))
+            slim_cli_put(json_pack("{s:i,s:s,s:s,s:s,s:s}", "v", 1, "event",
+                                   "recipe", "name", written, "title",
+                                   title_of(cli, path), "file", path));
+        else
+            printf("%-28s %s\n", written, title_of(cli, path));
     }
 }
 

@@ -5,24 +5,34 @@
 #include <signal.h>
 #include <string.h>
 
+static void print_version(const struct slim_cli *cli)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s}", "v", 1, "event", "version",
+                               "version", PACKAGE_VERSION));
+    else
+        puts(PACKAGE_STRING);
+}
+
 static int run_command(struct slim_cli *cli, int argc, char **argv)
 {
     if (slim_cli_parse(cli, argc, argv) != SLIM_OK)
         return slim_cli_report(cli, &cli->diag);
     if (slim_cli_has(cli, SLIM_OPTION_version)) {
-        puts(PACKAGE_STRING);
-        return 0;
-    }
-    if (slim_cli_has(cli, SLIM_OPTION_help) && cli->command) {
-        slim_command_usage(cli->command, stdout);
+        print_version(cli);
         return 0;
     }
     if (slim_cli_has(cli, SLIM_OPTION_help)) {
-        slim_usage(stdout);
+        if (cli->command)
+            slim_help_command(cli, cli->command);
+        else
+            slim_help_all(cli);
         return 0;
     }
     if (cli->command)
         return cli->command->run(cli);
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        return slim_cli_usage(cli, "which command?");
     slim_usage(stderr);
     return 2;
 }

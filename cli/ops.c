@@ -66,6 +66,8 @@ static void print_methods(const struct slim_stage *stage, FILE *out)
         if (m->data)
             fprintf(out, "  %-12s reads data; without 'on': %s\n", "",
                     m->sample ? m->sample : "an error");
+        if (m->gives)
+            print_types("             gives", m->gives, out);
         if (m->paper)
             fprintf(out, "  %-12s %s\n", "", m->paper);
     }
@@ -163,6 +165,8 @@ int slim_command_ops(struct slim_cli *cli)
 
     if (cli->operand_count > 1)
         return slim_cli_usage(cli, "one verb at a time");
+    if (man && json)
+        return slim_cli_usage(cli, "verbs are printed with --man or --json");
     const char *name = cli->operand_count ? cli->operands[0] : NULL;
     const struct slim_stage *stage =
         name ? slim_stage_find(slim_stages, name) : NULL;

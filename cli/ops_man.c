@@ -93,9 +93,11 @@ static json_t *methods_json(const struct slim_stage *stage)
 
     for (const struct slim_method *m = stage->methods; m && m->name; m++)
         json_array_append_new(
-            list, json_pack("{s:s,s:s?,s:b,s:s?,s:s?}", "name", m->name,
-                            "summary", m->summary, "data", (int)m->data,
-                            "sample", m->sample, "paper", m->paper));
+            list,
+            json_pack("{s:s,s:s?,s:b,s:s?,s:s?,s:o,s:o}", "name", m->name,
+                      "summary", m->summary, "data", (int)m->data, "sample",
+                      m->sample, "paper", m->paper, "needs",
+                      types_json(m->needs), "gives", types_json(m->gives)));
     return list;
 }
 

@@ -32,6 +32,31 @@ static enum slim_status unknown_option(struct scan *s, const char *name)
     return SLIM_FAILED;
 }
 
+/* Whether a value is one of "auto|always|never". */
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+
+    for (const char *at = choices; at; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (strcspn(at, "|") == length && memcmp(at, value, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum slim_status check_value(struct scan *s,
+                                    const struct slim_option *option,
+                                    const char *value)
+{
+    if (!option->value || !strchr(option->value, '|') ||
+        is_choice(option->value, value))
+        return SLIM_OK;
+    return slim_fail(&s->cli->diag, "U010", nowhere,
+                     "option '--%s' takes %s, not '%s'", option->name,
+                     option->value, value);
+}
+
 static enum slim_status add(struct scan *s, enum slim_option_id id,
                             const char *attached)
 {
@@ -48,6 +73,8 @@ static enum slim_status add(struct scan *s, enum slim_option_id id,
         return slim_fail(&s->cli->diag, "U003", nowhere,
                          "option '--%s' takes no value", option->name);
     }
+    if (attached && check_value(s, option, attached) != SLIM_OK)
+        return SLIM_FAILED;
     given->id = id;
     given->value = attached;
     *s->tail = given;

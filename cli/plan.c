@@ -5,6 +5,9 @@
 #include "base/text.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+
+static const struct slim_span nowhere = { NULL, 0, 0 };
 
 static void print(const struct slim_cli *cli,
                   const struct slim_program *program, FILE *out)
@@ -23,12 +26,19 @@ static void print(const struct slim_cli *cli,
     }
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return stat(a, &one) == 0 && stat(b, &other) == 0 &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 /* The whole of it first: a file holds a plan or is not there. */
 static enum slim_status write_file(const struct slim_cli *cli,
                                    const struct slim_program *program,
                                    const char *path, struct slim_diag *diag)
 {
-    const struct slim_span nowhere = { NULL, 0, 0 };
     struct slim_writer writer = { 0 };
     char *text = NULL;
     size_t length = 0;
@@ -56,6 +66,14 @@ int slim_command_plan(struct slim_cli *cli)
 
     if (cli->operand_count != 2)
         return slim_cli_usage(cli, "a plan needs one recipe and its model");
+    if (slim_cli_has(cli, SLIM_OPTION_ir) &&
+        slim_cli_has(cli, SLIM_OPTION_json))
+        return slim_cli_usage(cli, "a plan is printed with --ir or --json");
+    if (output && is_same_file(output, cli->operands[0])) {
+        (void)slim_fail(&cli->diag, "U011", nowhere,
+                        "the plan would replace the recipe \"%s\"", output);
+        return slim_cli_report(cli, &cli->diag);
+    }
     enum slim_status status =
         slim_project_read(&project, cli, cli->operands[0]);
     if (slim_cli_model(&model, cli, cli->operands[1], &project.diag) !=

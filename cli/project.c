@@ -48,7 +48,7 @@ static char *split_pair(struct slim_project *project, struct slim_cli *cli,
 {
     const char *equal = strchr(given->value, '=');
 
-    if (!equal || equal == given->value) {
+    if (!equal || equal == given->value || equal[1] == '\0') {
         (void)slim_fail(&project->diag, "U007", nowhere,
                         "option '--%s' takes %s, not '%s'",
                         slim_options[given->id].name,

@@ -43,6 +43,13 @@ int slim_cli_usage(struct slim_cli *cli, const char *format, ...)
     return slim_cli_report(cli, &cli->diag);
 }
 
+void slim_cli_put(json_t *object)
+{
+    (void)json_dumpf(object, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(object);
+}
+
 static void print_option(const struct slim_option *option, FILE *out)
 {
     char letter[5] = "    ", name[64];
@@ -52,7 +59,7 @@ static void print_option(const struct slim_option *option, FILE *out)
     (void)snprintf(name, sizeof(name), "--%s%s%s", option->name,
                    option->value ? " " : "",
                    option->value ? option->value : "");
-    fprintf(out, "  %s%-18s %s\n", letter, name, option->summary);
+    fprintf(out, "  %s%-25s %s\n", letter, name, option->summary);
 }
 
 void slim_command_usage(const struct slim_command *command, FILE *out)

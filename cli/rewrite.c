@@ -5,23 +5,35 @@
 #include "base/text.h"
 #include "lang/parse.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
 
+/* A link stays one, and who may read the file does not change: what is written
+ * is a new file in the place of the one that the path leads to. */
 static enum slim_status write_recipe(const char *path,
                                      const struct slim_text *text,
                                      struct slim_diag *diag)
 {
     struct slim_writer writer = { 0 };
+    struct stat old;
+    char *real = realpath(path, NULL);
+    const char *place = real ? real : path;
+    bool known = stat(place, &old) == 0;
 
-    enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
+    enum slim_status status = slim_writer_open(&writer, place, nowhere, diag);
     if (status == SLIM_OK)
         status =
             slim_writer_put(&writer, text->data, text->length, nowhere, diag);
     if (status == SLIM_OK)
         status = slim_writer_commit(&writer, nowhere, diag);
+    if (status == SLIM_OK && known && chmod(place, old.st_mode & 07777) != 0)
+        status = slim_fail(diag, "I001", nowhere,
+                           "could not set the mode of \"%s\" again", place);
     slim_writer_abort(&writer);
+    free(real);
     return status;
 }
 
@@ -31,6 +43,18 @@ static bool is_same(const struct slim_source *source,
     return source->length == text->length &&
            (text->length == 0 ||
             memcmp(source->text, text->data, text->length) == 0);
+}
+
+/* What became of a file: {"event":"fmt","file":..,KEY:COUNT}, or the text. */
+static void say(const struct slim_cli *cli, const char *path, const char *key,
+                size_t count, const char *text)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:I}", "v", 1, "event",
+                               cli->command->name, "file", path, key,
+                               (json_int_t)count));
+    else if (count > 0 && !slim_cli_has(cli, SLIM_OPTION_quiet))
+        printf("%s: %s\n", path, text);
 }
 
 static int format_one(struct slim_cli *cli, const char *path)
@@ -51,8 +75,8 @@ static int format_one(struct slim_cli *cli, const char *path)
     slim_text_free(&text);
     if (project.diag.errors)
         return slim_cli_report(cli, &project.diag);
-    if (!same && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf(only_check ? "%s: not formatted\n" : "%s: formatted\n", path);
+    say(cli, path, "changes", !same,
+        only_check ? "not formatted" : "formatted");
     return !same && only_check ? 7 : 0;
 }
 
@@ -104,9 +128,9 @@ static int fix_one(struct slim_cli *cli, const char *path)
             break;
     }
     (void)slim_cli_report(cli, &project.diag);
-    if (total > 0 && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf("%s: %zu %s applied\n", path, total,
-               total == 1 ? "fix" : "fixes");
+    say(cli, path, "fixes", total,
+        slim_arena_printf(cli->arena, "%zu %s applied", total,
+                          total == 1 ? "fix" : "fixes"));
     return code;
 }
 

@@ -58,10 +58,15 @@ static void print_value(const char *key, const char *value)
     }
 }
 
-static void print_recipe(const char *text)
+static void print_recipe(const struct slim_cli *cli, const char *text)
 {
     size_t length = strlen(text);
 
+    if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        slim_cli_put(json_pack("{s:i,s:s,s:s}", "v", 1, "event", "recipe",
+                               "recipe", text));
+        return;
+    }
     fputs(text, stdout);
     if (length == 0 || text[length - 1] != '\n')
         putchar('\n');
@@ -81,11 +86,8 @@ static void print_all(const struct slim_cli *cli, json_t *metadata)
     json_t *value;
 
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        json_t *line = json_pack("{s:i,s:s,s:O}", "v", 1, "event", "metadata",
-                                 "metadata", metadata);
-        json_dumpf(line, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-        putchar('\n');
-        json_decref(line);
+        slim_cli_put(json_pack("{s:i,s:s,s:O}", "v", 1, "event", "metadata",
+                               "metadata", metadata));
         return;
     }
     json_object_foreach(metadata, key, value)
@@ -110,14 +112,14 @@ int slim_command_show(struct slim_cli *cli)
     json_t *metadata = NULL;
 
     if (cli->operand_count != 1)
-        return slim_cli_usage(cli, "which file?");
+        return slim_cli_usage(cli, "show takes one file or directory");
     const char *path = file_of(cli, cli->operands[0]);
     if (read_metadata(&metadata, path, &cli->diag) != SLIM_OK)
         return slim_cli_report(cli, &cli->diag);
     const char *recipe = recipe_of(metadata);
     bool only_recipe = slim_cli_has(cli, SLIM_OPTION_recipe);
     if (only_recipe && recipe)
-        print_recipe(recipe);
+        print_recipe(cli, recipe);
     else if (!only_recipe && metadata && json_object_size(metadata) > 0)
         print_all(cli, metadata);
     else

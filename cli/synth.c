@@ -5,6 +5,7 @@
 #include "base/progress.h"
 #include "runtime/format/synth.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,19 +25,35 @@ static bool read_seed(uint64_t *seed, const struct slim_cli *cli)
     *seed = 42;
     if (!text)
         return true;
+    errno = 0;
     *seed = strtoull(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == 0;
+    return errno == 0 && *text >= '0' && *text <= '9' && *end == 0;
 }
 
-static bool read_dtype(enum slim_dtype *dtype, const struct slim_cli *cli)
+static enum slim_dtype dtype_of(const struct slim_cli *cli)
 {
     const char *text = slim_cli_value(cli, SLIM_OPTION_dtype);
 
-    *dtype = SLIM_DTYPE_F32;
     if (!text || strcmp(text, "f32") == 0)
-        return true;
-    *dtype = strcmp(text, "f16") == 0 ? SLIM_DTYPE_F16 : SLIM_DTYPE_BF16;
-    return *dtype == SLIM_DTYPE_F16 || strcmp(text, "bf16") == 0;
+        return SLIM_DTYPE_F32;
+    return strcmp(text, "f16") == 0 ? SLIM_DTYPE_F16 : SLIM_DTYPE_BF16;
+}
+
+static void say_written(const struct slim_cli *cli, const char *directory,
+                        const struct slim_model_info *info, uint64_t seed)
+{
+    const uint64_t params = slim_shape_params(info->shape);
+
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack(
+            "{s:i,s:s,s:s,s:s,s:I,s:s}", "v", 1, "event", "synth", "directory",
+            directory, "family", info->arch->family, "params",
+            (json_int_t)params, "seed",
+            slim_arena_printf(cli->arena, "%llu", (unsigned long long)seed)));
+    else if (!slim_cli_has(cli, SLIM_OPTION_quiet))
+        printf("%s: %s, %llu parameters, random from seed %llu\n", directory,
+               info->arch->family, (unsigned long long)params,
+               (unsigned long long)seed);
 }
 
 int slim_command_synth(struct slim_cli *cli)
@@ -44,7 +61,6 @@ int slim_command_synth(struct slim_cli *cli)
     const struct slim_span nowhere = { NULL, 0, 0 };
     struct slim_diag diag = { .arena = cli->arena };
     struct slim_model_info *info = NULL;
-    enum slim_dtype dtype;
     uint64_t seed;
 
     if (cli->operand_count != 2)
@@ -52,17 +68,11 @@ int slim_command_synth(struct slim_cli *cli)
                                    "directory");
     if (!read_seed(&seed, cli))
         return slim_cli_usage(cli, "--seed takes a whole number");
-    if (!read_dtype(&dtype, cli))
-        return slim_cli_usage(cli, "--dtype takes f32, bf16 or f16");
     slim_interrupt_install();
     if (slim_model_describe(&info, folder(cli, cli->operands[0]), NULL, nowhere,
                             &diag) == SLIM_OK &&
-        slim_synth_write(cli->operands[1], info, seed, dtype, &diag) ==
-            SLIM_OK &&
-        !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf("%s: %s, %llu parameters, random from seed %llu\n",
-               cli->operands[1], info->arch->family,
-               (unsigned long long)slim_shape_params(info->shape),
-               (unsigned long long)seed);
+        slim_synth_write(cli->operands[1], info, seed, dtype_of(cli), &diag) ==
+            SLIM_OK)
+        say_written(cli, cli->operands[1], info, seed);
     return slim_cli_report(cli, &diag);
 }

@@ -26,22 +26,32 @@ static bool is_bound_here(enum slim_type type)
     return type != SLIM_TYPE_TOKENS && type != SLIM_TYPE_METRIC;
 }
 
-static const struct slim_stage *maker_of(const struct slim_compilation *c,
-                                         enum slim_type type)
-{
-    const struct slim_stage *const *stages = c->host->stages;
-
-    for (; *stages; stages++)
-        if (!(*stages)->hidden && ((*stages)->gives & (unsigned)type) != 0)
-            return *stages;
-    return NULL;
-}
-
 static const char *default_method(const struct slim_stage *stage)
 {
     if (stage->method_default || !stage->methods)
         return stage->method_default;
     return stage->methods[0].name;
+}
+
+/* The first stage that makes a type, and by which of its methods. */
+static const struct slim_stage *maker_of(const char **method,
+                                         const struct slim_compilation *c,
+                                         enum slim_type type)
+{
+    const struct slim_stage *const *stages = c->host->stages;
+
+    for (; *stages; stages++) {
+        const struct slim_method *m = (*stages)->methods;
+        *method = default_method(*stages);
+        if (!(*stages)->hidden && ((*stages)->gives & (unsigned)type) != 0)
+            return *stages;
+        for (; m && m->name; m++)
+            if ((m->gives & (unsigned)type) != 0) {
+                *method = m->name;
+                return *stages;
+            }
+    }
+    return NULL;
 }
 
 static const char *line_of(struct slim_arena *arena, struct slim_span span,
@@ -94,7 +104,8 @@ static void report_missing(struct state *s, const struct slim_draft *draft,
                            int index)
 {
     enum slim_type type = type_of(index);
-    const struct slim_stage *maker = maker_of(s->c, type);
+    const char *method = NULL;
+    const struct slim_stage *maker = maker_of(&method, s->c, type);
     struct slim_span verb =
         draft->stmt ? draft->stmt->verb->span : draft->op.span;
     const char *name = slim_type_name(type);
@@ -109,8 +120,7 @@ static void report_missing(struct state *s, const struct slim_draft *draft,
         name, is_plural(name) ? "them" : "one");
     if (!maker)
         return;
-    const char *text =
-        slim_stage_title(s->c->arena, maker, default_method(maker));
+    const char *text = slim_stage_title(s->c->arena, maker, method);
     insert_before(s, error, &draft->op, text);
 }
 
@@ -128,19 +138,20 @@ static void append(struct state *s, struct slim_draft *draft)
             s->current[i] = NULL;
             s->spoiler[i] = op;
         }
-        if ((op->stage->gives & type) != 0)
+        if ((slim_op_gives(op) & type) != 0)
             s->current[i] = s->made[i] = op;
     }
 }
 
 static void imply(struct state *s, const struct slim_draft *user, int index)
 {
-    const struct slim_stage *maker = maker_of(s->c, type_of(index));
+    const char *method = NULL;
+    const struct slim_stage *maker = maker_of(&method, s->c, type_of(index));
 
     if (!maker)
         return;
     struct slim_draft *draft =
-        slim_draft_new(s->c, maker, default_method(maker), user->op.span);
+        slim_draft_new(s->c, maker, method, user->op.span);
     draft->op.implied = true;
     append(s, draft);
 }
@@ -198,7 +209,7 @@ static void report_unused(struct state *s)
                       SLIM_TYPE_ADAPTER;
 
     for (struct slim_op *op = s->c->program->first; op; op = op->next) {
-        unsigned gives = op->stage->gives & judged;
+        unsigned gives = slim_op_gives(op) & judged;
         if (gives == 0 || op->stage->hidden || is_read(op))
             continue;
         s->status = SLIM_FAILED;

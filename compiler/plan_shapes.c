@@ -56,18 +56,23 @@ void slim_plan_shape(const struct slim_shape *shape, const char *indent,
             shape->untied ? ", head untied" : "");
 }
 
-/* "q 192 rows" of one unit: what leaves with it. */
-static void print_member(const struct slim_member *m, FILE *out)
+/* "q (16 rows)" of one unit: what leaves with it. What a norm, the embedding or
+ * the head has goes by their name. */
+static const char *member_text(const struct slim_member *m,
+                               struct slim_arena *arena)
 {
-    const char *what = m->output ? "row" : "column";
+    const struct slim_tensor *tensor = m->tensor;
+    const char *what = m->dim == 0 ? "row" : "column", *name = tensor->slot;
 
-    if (m->tensor->dims_count == 1)
+    if (tensor->dims_count == 1)
         what = "element";
-    fprintf(out, " %s", m->tensor->slot);
+    if (strcmp(name, "weight") == 0)
+        name = tensor->node->name;
+    else if (strcmp(name, "bias") == 0)
+        name = slim_arena_printf(arena, "%s bias", tensor->node->name);
     if (m->per_unit == 1)
-        fprintf(out, " (%s)", what);
-    else
-        fprintf(out, " (%zu %ss)", m->per_unit, what);
+        return slim_arena_printf(arena, " %s (%s)", name, what);
+    return slim_arena_printf(arena, " %s (%zu %ss)", name, m->per_unit, what);
 }
 
 /* The groups of one axis differ from layer to layer only in what was pruned:
@@ -94,17 +99,43 @@ static size_t count_of_kind(const struct slim_groups *groups, size_t axis,
     return count;
 }
 
+static bool is_same_slot(const struct slim_member *a,
+                         const struct slim_member *b)
+{
+    return strcmp(a->tensor->slot, b->tensor->slot) == 0 &&
+           strcmp(a->tensor->node->name, b->tensor->node->name) == 0 &&
+           a->dim == b->dim;
+}
+
 /* The stream is carried by every layer: one of each slot is enough to see. */
 static bool slot_seen(const struct slim_group *group, size_t index)
 {
-    const struct slim_member *m = &group->members[index];
-
     for (size_t i = 0; i < index; i++)
-        if (strcmp(group->members[i].tensor->slot, m->tensor->slot) == 0 &&
-            group->members[i].tensor->role == m->tensor->role &&
-            group->members[i].output == m->output)
+        if (is_same_slot(&group->members[i], &group->members[index]))
             return true;
     return false;
+}
+
+static void print_members(const struct slim_group *group,
+                          struct slim_arena *arena, FILE *out)
+{
+    enum { INDENT = 3, WIDTH = 79 };
+    size_t column = INDENT;
+
+    fprintf(out, "%*s", INDENT, "");
+    for (size_t m = 0; m < group->member_count; m++) {
+        if (slot_seen(group, m))
+            continue;
+        const char *text = member_text(&group->members[m], arena);
+        size_t length = strlen(text);
+        if (column > INDENT && column + length > WIDTH) {
+            fprintf(out, "\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        fputs(text, out);
+        column += length;
+    }
+    fputc('\n', out);
 }
 
 void slim_plan_groups(const struct slim_shape *shape, struct slim_arena *arena,
@@ -121,14 +152,11 @@ void slim_plan_groups(const struct slim_shape *shape, struct slim_arena *arena,
             continue;
         size_t count = count_of_kind(groups, group->axis, &units);
         const char *unit = arch->axes[group->axis].unit;
-        fprintf(out, "  %s: %zu %s, %s units, %s parameters each\n   ",
+        fprintf(out, "  %s: %zu %s, %s units, %s parameters each\n",
                 unit ? unit : arch->axes[group->axis].name, count,
                 count == 1 ? "group" : "groups",
                 slim_text_grouped(arena, units),
                 slim_text_grouped(arena, group->params_per_unit));
-        for (size_t m = 0; m < group->member_count; m++)
-            if (!slot_seen(group, m))
-                print_member(&group->members[m], out);
-        fputc('\n', out);
+        print_members(group, arena, out);
     }
 }

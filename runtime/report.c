@@ -105,14 +105,7 @@ static const char *middle(struct slim_run *run, const struct slim_op *op)
 
 /* The columns come first, so that only the last one has any length: a long
  * statement is cut, the recipe has all of it. */
-static const char *clipped(struct slim_run *run, const char *text)
-{
-    size_t columns = 34;
-
-    if (strlen(text) <= columns)
-        return text;
-    return slim_arena_printf(run->arena, "%.*s..", (int)columns - 2, text);
-}
+enum { STATEMENT = 34 };
 
 void slim_report_stage(struct slim_run *run, const struct slim_op *op,
                        double seconds)
@@ -129,7 +122,8 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
                            "params", (json_int_t)params_of(run->shape)));
         return;
     }
-    fprintf(out, " + %-34s %7s %9s  %s\n", clipped(run, op->text),
+    fprintf(out, " + %-*s %7s %9s  %s\n", STATEMENT,
+            slim_text_clip(run->arena, op->text, STATEMENT),
             slim_text_seconds(run->arena, seconds), change(run),
             middle(run, op));
     struct slim_text *lines = run->results[op->id].report;

@@ -79,11 +79,13 @@ slim_scripts = \
     %D%/bad_output.tap \
     %D%/bad_recipe.tap \
     %D%/bad_stop.tap \
+    %D%/completion.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \
     %D%/doc_man.tap \
     %D%/golden.tap \
+    %D%/json.tap \
     %D%/layers.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \

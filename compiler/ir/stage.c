@@ -80,6 +80,13 @@ unsigned slim_op_needs(const struct slim_op *op)
     return op->stage->needs | (method ? method->needs : 0);
 }
 
+unsigned slim_op_gives(const struct slim_op *op)
+{
+    const struct slim_method *method = slim_method_find(op->stage, op->method);
+
+    return op->stage->gives | (method ? method->gives : 0);
+}
+
 bool slim_param_kept(const struct slim_stage *stage,
                      const struct slim_param *param, const char *method)
 {

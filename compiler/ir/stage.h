@@ -55,7 +55,7 @@ struct slim_method {
     bool data;          /* reads calibration or training data */
     const char *sample; /* documented default: "bookcorpus n=10 len=64" */
     const char *paper;
-    unsigned needs; /* of this method, beside the stage's */
+    unsigned needs, gives; /* of this method, beside the stage's */
 };
 
 /* Quantities a stage takes. Units are tried in order; the first is the one
@@ -109,5 +109,7 @@ extern const struct slim_stage *const slim_stages[];
 
 /* The types that the operation reads: its stage's and its method's. */
 unsigned slim_op_needs(const struct slim_op *op);
+/* The types that it makes, likewise. */
+unsigned slim_op_gives(const struct slim_op *op);
 
 #endif

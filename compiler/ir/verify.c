@@ -36,7 +36,7 @@ static void check_inputs(struct check *check, const struct slim_op *op)
             broken(check, op, "an input comes before its use");
             return;
         }
-        if ((in->op->stage->gives & (unsigned)in->type) == 0)
+        if ((slim_op_gives(in->op) & (unsigned)in->type) == 0)
             broken(check, op, "an input gives the type that is asked for");
         for (int t = 0; t < SLIM_TYPES; t++)
             if ((unsigned)in->type == 1u << t && in->type != SLIM_TYPE_TOKENS &&
@@ -53,7 +53,7 @@ static void check_inputs(struct check *check, const struct slim_op *op)
     for (int t = 0; t < SLIM_TYPES; t++) {
         if ((op->stage->invalidates & 1u << t) != 0)
             check->current[t] = NULL;
-        if ((op->stage->gives & 1u << t) != 0)
+        if ((slim_op_gives(op) & 1u << t) != 0)
             check->current[t] = op;
     }
 }

@@ -22,11 +22,14 @@ struct checking {
 
 static enum slim_status too_short(const struct checking *check, uint64_t bytes)
 {
+    /* without n all windows are read: one at least */
+    long windows = check->sample->n > 0 ? check->sample->n : 1;
+
     return slim_fail(check->diag, "D102", check->at,
                      "\"%s\" has %llu bytes of text, which cannot make the "
                      "%zu tokens of n=%ld len=%ld",
                      check->place->path, (unsigned long long)bytes,
-                     check->tokens, check->sample->n, check->sample->len);
+                     check->tokens, windows, check->sample->len);
 }
 
 static enum slim_status count_windows(const struct checking *check,

@@ -75,6 +75,10 @@ static enum slim_status check_old(const char *path, bool force,
                          "\"%s\" cannot be replaced: it holds the model that "
                          "is read",
                          path);
+    if (at.source && holds(path, at.source->name))
+        return slim_fail(diag, "I414", at,
+                         "\"%s\" cannot be replaced: it holds this recipe",
+                         path);
     return SLIM_OK;
 }
 

@@ -182,7 +182,8 @@ static const struct slim_method methods[] = {
       .summary = "train low-rank adapters and merge them",
       .data = true,
       .sample = "alpaca.train len=256",
-      .paper = "Hu et al. 2021, arXiv:2106.09685" },
+      .paper = "Hu et al. 2021, arXiv:2106.09685",
+      .gives = SLIM_TYPE_ADAPTER },
     { .name = NULL },
 };
 
@@ -291,8 +292,8 @@ const struct slim_stage slim_stage_recover = {
     .version = 1,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL,
-    .gives = SLIM_TYPE_MODEL | SLIM_TYPE_ADAPTER,
-    .invalidates = SLIM_TYPE_SCORES | SLIM_TYPE_ROTATION,
+    .gives = SLIM_TYPE_MODEL,
+    .invalidates = SLIM_TYPE_SCORES | SLIM_TYPE_ROTATION | SLIM_TYPE_ADAPTER,
     .data = true,
     .records = true,
     .params = params,

@@ -27,7 +27,7 @@ struct walk {
     float *normed; /* cov=normed: a group's vectors divided by their RMS */
     struct slim_basis here; /* basis of the site we stand at */
     size_t site;
-    double done; /* groups' tokens worked on */
+    double done, work; /* tokens through a layer: so far, and of all */
 };
 
 static enum slim_status no_memory(const struct walk *walk)
@@ -75,7 +75,7 @@ static enum slim_status visit_group(void *context,
         return SLIM_FAILED;
     add_to_gram(walk, x, count);
     walk->done += (double)count;
-    slim_progress_step(&run->progress, walk->done, NULL);
+    slim_progress_step(&run->progress, walk->done / walk->work, NULL);
     return SLIM_OK;
 }
 
@@ -374,9 +374,8 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
         return SLIM_FAILED;
     enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
 
-    slim_progress_begin(&run->progress, title,
-                        (double)walk.stream.tokens *
-                            (double)shape->arch->site_count);
+    walk.work = (double)walk.stream.tokens * (double)shape->arch->site_count;
+    slim_progress_begin(&run->progress, title, 1.0);
     if (status == SLIM_OK)
         status = walk_all(&walk);
     free(walk.stream.x);

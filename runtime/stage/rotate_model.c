@@ -19,8 +19,8 @@ struct gather {
     struct slim_layer *layer;
     struct slim_stream stream;
     double *gram;
-    float *normed; /* one group's vectors divided by their RMS */
-    double done;
+    float *normed;     /* one group's vectors divided by their RMS */
+    double done, work; /* tokens through a layer: so far, and of all */
 };
 
 /* Every norm that reads the stream: what it reads goes into the sum. */
@@ -53,7 +53,8 @@ static enum slim_status visit_group(void *context,
                            gather->run->kernels, gather->run->diag) != SLIM_OK)
         return SLIM_FAILED;
     gather->done += (double)count;
-    slim_progress_step(&gather->run->progress, gather->done, NULL);
+    slim_progress_step(&gather->run->progress, gather->done / gather->work,
+                       NULL);
     return SLIM_OK;
 }
 
@@ -184,9 +185,9 @@ enum slim_status slim_rotate_model(struct slim_model **out,
         status = slim_fail(run->diag, "O001", rotate->span,
                            "out of memory for %zu tokens of width %zu",
                            gather.stream.tokens, gather.stream.width);
-    slim_progress_begin(&run->progress, title,
-                        (double)gather.stream.tokens *
-                            (double)(shape->arch->layers + 2));
+    gather.work =
+        (double)gather.stream.tokens * (double)(shape->arch->layers + 2);
+    slim_progress_begin(&run->progress, title, 1.0);
     if (status == SLIM_OK)
         status = gather_all(&gather);
     if (status == SLIM_OK)

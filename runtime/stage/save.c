@@ -117,17 +117,11 @@ static enum slim_status prepare_save(struct slim_run *run,
 static enum slim_status write_all(struct slim_export *export)
 {
     const struct slim_op *from = slim_op_input(export->op, SLIM_TYPE_ADAPTER);
-    struct slim_run *run = export->run;
 
     if (!is_adapter(export->op))
         return slim_export_model(export);
-    const struct slim_adapters *adapters =
-        from ? slim_run_result(run, from)->adapters : NULL;
-    if (!adapters)
-        return slim_fail(run->diag, "E140", export->op->span,
-                         "there is no adapter to save: the last recovery "
-                         "trained all weights");
-    return slim_export_adapter(export, adapters);
+    return slim_export_adapter(export,
+                               slim_run_result(export->run, from)->adapters);
 }
 
 static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)

@@ -55,9 +55,10 @@ static enum slim_status resolve_slice(struct slim_op *op,
 
     if (kept == 0 || kept >= width)
         return slim_fail(diag, "M220", op->amount.span,
-                         "slicing to %zu of %zu columns leaves nothing to do "
-                         "or nothing over",
-                         kept, width);
+                         kept == 0 ? "of %zu columns of width this leaves none"
+                                   : "the width is %zu already: this leaves "
+                                     "nothing to do",
+                         width);
     for (size_t s = 0; s < after->arch->site_count; s++)
         after->sites[s] = kept;
     if (after->shortcuts) /* the head reads the last site at full width */

@@ -49,6 +49,26 @@ static void a_terminal_gets_a_bar_and_an_end(void **state)
     free(text);
 }
 
+static void a_share_is_percent_and_a_long_title_is_cut(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t length = 0;
+    struct slim_progress progress = { .out = open_memstream(&text, &length),
+                                      .mode = SLIM_OUTPUT_TTY };
+
+    assert_non_null(progress.out);
+    slim_progress_begin(&progress, "measure ppl on \"a/b/c/d/e.txt\" len=2048",
+                        1.0);
+    progress.drawn -= 100.0;
+    slim_progress_step(&progress, 1.0 / 12.0, NULL);
+    (void)fclose(progress.out);
+    assert_non_null(strstr(
+        text, " > measure ppl on \"a/b/c/d/e.txt\" l.. [##------------------]"
+              " 8%  eta "));
+    free(text);
+}
+
 static void programs_get_an_object_a_line(void **state)
 {
     (void)state;
@@ -116,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_output_is_silent),
         cmocka_unit_test(a_terminal_gets_a_bar_and_an_end),
+        cmocka_unit_test(a_share_is_percent_and_a_long_title_is_cut),
         cmocka_unit_test(programs_get_an_object_a_line),
         cmocka_unit_test(steps_in_a_row_are_not_all_drawn),
         cmocka_unit_test(the_first_signal_asks_and_the_second_ends),

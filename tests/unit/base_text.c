@@ -139,6 +139,15 @@ static void what_a_terminal_must_not_get_is_escaped(void **state)
     slim_text_free(&text);
 }
 
+static void a_cut_text_ends_with_a_whole_character(void **state)
+{
+    (void)state;
+    assert_string_equal(slim_text_clip(arena, "abcdef", 6), "abcdef");
+    assert_string_equal(slim_text_clip(arena, "abcdefg", 6), "abcd..");
+    assert_string_equal(slim_text_clip(arena, "abc\u00e9fg", 6), "abc..");
+    assert_string_equal(slim_text_clip(arena, "ab\u00e9fgh", 6), "ab\u00e9..");
+}
+
 static void the_nearest_word_is_found(void **state)
 {
     (void)state;
@@ -184,6 +193,7 @@ int main(void)
         cmocka_unit_test(seconds_have_two_units),
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(what_a_terminal_must_not_get_is_escaped),
+        cmocka_unit_test(a_cut_text_ends_with_a_whole_character),
         cmocka_unit_test(the_nearest_word_is_found),
     };
 

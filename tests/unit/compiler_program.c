@@ -260,6 +260,12 @@ static void the_plan_says_what_comes_out(void **state)
     assert_null(strstr(plan, "what leaves together"));
     assert_non_null(strstr(verbose, "what leaves together"));
     assert_non_null(strstr(verbose, "1..2: 72"));
+    /* each member by a name of its own, and what of it leaves */
+    assert_non_null(strstr(verbose, "gate (row) up (row) down (column)\n"));
+    assert_non_null(strstr(verbose, "\n    final_norm (element) "));
+    assert_non_null(strstr(verbose, " mlp_norm (element)"));
+    assert_non_null(strstr(verbose, " attention_norm (element)"));
+    assert_non_null(strstr(verbose, " embedding (column)\n"));
     free(plan);
     free(verbose);
     compile_case_close(&f->c);

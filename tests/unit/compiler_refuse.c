@@ -82,6 +82,11 @@ static const struct refusal without_model[] = {
     { "prune 20%", "E122", "prune", "needs scores", "insert 'score" },
     { "slice 25%", "E122", "slice", "needs a rotation", "insert 'rotate" },
     { "save adapter \"a\"", "E122", "save", "needs an adapter", NULL },
+    { "recover full on \"t\" steps=1\nsave adapter \"a\"", "E122", "save",
+      "needs an adapter", NULL },
+    { "recover lora on \"t\" steps=1\nrecover full on \"t\" steps=1\n"
+      "save adapter \"a\"",
+      "E121", "save", "adapter is stale", NULL },
     { "score l1; prune 2%\nprune 3%", "E121", "prune", "line 1 changed",
       "insert 'score l1; '" },
     { "score l1; score l2; prune 2%", "E130", "score l1",
