@@ -185,10 +185,7 @@ def part(fused, place):
 
 
 def eager(module, query, key, value, mask, scaling, **kwargs):
-    """softmax(q k^T) v with the mask added; query heads share key heads."""
-    repeat = module.num_key_value_groups
-    key = key.repeat_interleave(repeat, 1)
-    value = value.repeat_interleave(repeat, 1)
+    """softmax(q k^T) v with the mask added."""
     scores = query @ key.transpose(2, 3) * scaling + mask
     weights = scores.float().softmax(-1).to(query.dtype)
     return (weights @ value).transpose(1, 2), weights
@@ -217,6 +214,10 @@ def attend(slots, block, x, context):
         key = rotate(key, context.positions, block)
     if context.cache is not None:
         key, value = context.cache.update(key, value, context.layer)
+    # Query heads share key heads; how the library shares them has changed.
+    shared = block["heads"] // block["kv_heads"]
+    key = key.repeat_interleave(shared, 1)
+    value = value.repeat_interleave(shared, 1)
     mask = context.masks[int(block["set"]["window"])]
     if "slopes" in block:
         mask = sloped(mask, block["slopes"], context.past)
@@ -225,8 +226,7 @@ def attend(slots, block, x, context):
         else ALL_ATTENTION_FUNCTIONS[kind]
     head = SimpleNamespace(
         config=context.config, layer_idx=context.layer, is_causal=True,
-        training=context.training,
-        num_key_value_groups=block["heads"] // block["kv_heads"])
+        training=context.training, num_key_value_groups=1)
     scaling = block["set"]["scale"] or block["head_dim"] ** -0.5
     out, _ = function(head, query, key, value, mask, scaling=scaling,
                       dropout=0.0, **context.more)
