@@ -48,6 +48,7 @@ static enum slim_status run_project(struct slim_project *project,
         .recipe_text = slim_project_text(project),
         .force = slim_cli_has(cli, SLIM_OPTION_force),
         .memory = RUN_MEMORY,
+        .tape_memory = SLIM_TAPE_MEMORY,
     };
 
     slim_cli_print_maps(cli, run.progress.out);

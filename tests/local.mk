@@ -69,7 +69,8 @@ slim_tests = \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \
-    %D%/unit/tokenizer
+    %D%/unit/tokenizer \
+    %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \

@@ -382,6 +382,26 @@ static enum slim_status node_backward(struct slim_step *step, size_t n,
     return SLIM_OK;
 }
 
+size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens)
+{
+    const struct slim_arch *arch = shape->arch;
+    struct slim_layer outline = { .shape = shape, .arch = arch };
+    struct slim_step step = { .layer = &outline };
+    size_t floats = 0;
+
+    for (size_t n = arch->layer_first[layer]; n < arch->layer_first[layer + 1];
+         n++) {
+        const struct slim_node *node = step.node = &arch->nodes[n];
+        const struct slim_block_code *code = codes[node->kind];
+        size_t site =
+            node->site_out != SLIM_NO_SITE ? node->site_out : node->site_in;
+
+        floats += shape->sites[site] + (code->kept ? code->kept(&step) : 0);
+    }
+    return floats * tokens * sizeof(float);
+}
+
 enum slim_status slim_layer_backward(
     float *dx, struct slim_layer *layer, const float *dy, const float *x,
     const struct slim_batch *batch, struct slim_tape *tape, float *const *grads,

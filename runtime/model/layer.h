@@ -97,9 +97,11 @@ struct slim_step {
     bool add[2];     /* added to what dx holds, or written */
 };
 
-/* A kind of block: what its output is wide, what it does, and back. */
+/* A kind of block: what its output is wide, how many floats of each token its
+ * record holds for the backward, what it does, and back. */
 struct slim_block_code {
     size_t (*width)(const struct slim_step *step);
+    size_t (*kept)(const struct slim_step *step); /* NULL: none */
     enum slim_status (*forward)(struct slim_step *step);
     enum slim_status (*backward)(struct slim_step *step);
 };

@@ -206,6 +206,7 @@ static enum slim_status resolve_recover(struct slim_op *op,
     double tokens = (double)args->how.batch * length;
     double steps = args->how.steps ? (double)args->how.steps : 1.0;
     double pass = tokens < SLIM_PASS_TOKENS ? tokens : SLIM_PASS_TOKENS;
+    size_t kept = 0;
 
     if (learned == 0)
         return slim_fail(diag, "M301", op->span,
@@ -215,9 +216,11 @@ static enum slim_status resolve_recover(struct slim_op *op,
                                      slim_text_grouped(diag->arena, learned),
                                      is_lora(op) ? ", merged" : "");
     op->cost.flops = (is_lora(op) ? 6.0 : 8.0) * (double)all * tokens * steps;
+    (void)slim_train_kept(&kept, shape, (size_t)pass, SLIM_TAPE_MEMORY);
     op->cost.memory = learned * 16 + (is_lora(op) ? 0 : all * 4) +
                       (uint64_t)(pass * (double)shape->sites[0] * 4.0 *
-                                 ((double)shape->arch->layers + 30.0));
+                                 ((double)shape->arch->layers + 30.0)) +
+                      kept;
     return SLIM_OK;
 }
 
