@@ -8,6 +8,9 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 %C%_libkernel_a_CFLAGS = $(AM_CFLAGS) -O3 $(OPENMP_CFLAGS) -fno-math-errno \
     -fno-trapping-math
 %C%_libkernel_a_SOURCES = \
+    %D%/kernel/bf16.c \
+    %D%/kernel/bf16.h \
+    %D%/kernel/bf16_linear.c \
     %D%/kernel/blas.c \
     %D%/kernel/blas.h \
     %D%/kernel/blas_activation.c \

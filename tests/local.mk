@@ -22,6 +22,7 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/conformance/bf16 \
     %D%/conformance/data \
     %D%/conformance/model \
     %D%/conformance/model_real \
@@ -56,6 +57,7 @@ slim_tests = \
     %D%/unit/family \
     %D%/unit/family_model \
     %D%/unit/groups \
+    %D%/unit/kernel_bf16 \
     %D%/unit/kernel_blas \
     %D%/unit/kernel_corename \
     %D%/unit/lang_doc \

@@ -85,6 +85,32 @@ void slim_blas_cross_entropy_grad(double *nll, float *dx, float *dw,
                                   float weight, size_t rows, size_t width,
                                   size_t vocab);
 
+/*
+ * Cross entropy of a linear head, as kernel.h defines it. The head's weights
+ * are w, or with `narrow` narrow_w. dx NULL: no gradient. block: of its own.
+ */
+struct slim_loss_block {
+    float *logits; /* (count, vocab), then their gradient */
+    float *x;      /* (count, width), the rows that count, packed */
+    float *dx;     /* the same of the gradient, or NULL */
+    size_t *row;   /* (count) */
+    size_t count;
+};
+
+struct slim_loss {
+    double *nll;
+    float *dx, *dw, *dbias;
+    const float *x, *w, *bias;
+    const struct slim_narrow_kernels *narrow;
+    const uint16_t *narrow_w;
+    const int32_t *targets;
+    float weight;
+    size_t rows, width, vocab;
+    struct slim_loss_block block;
+};
+
+void slim_blas_loss(struct slim_loss *loss);
+
 void slim_blas_gram(double *c, const float *x, size_t rows, size_t n);
 
 void slim_blas_adamw(float *w, float *m, float *v, const float *grad,

@@ -18,6 +18,24 @@ static float add_scale(const struct slim_step *step)
     return (float)step->node->settings[SLIM_ADD_SCALE];
 }
 
+/* y[tokens, out] = x S */
+static enum slim_status shortcut_forward(struct slim_step *step,
+                                         const float *shortcut)
+{
+    const uint16_t *narrow;
+
+    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK)
+        return SLIM_FAILED;
+    if (narrow)
+        step->kernels->narrow->linear_grad_x(step->y, step->x[0], narrow,
+                                             step->tokens, step->width_out,
+                                             step->width[0], false);
+    else
+        step->kernels->matmul(step->y, step->x[0], shortcut, step->tokens,
+                              step->width[0], step->width_out, false);
+    return SLIM_OK;
+}
+
 static enum slim_status add_forward(struct slim_step *step)
 {
     const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
@@ -32,8 +50,8 @@ static enum slim_status add_forward(struct slim_step *step)
                          step->node->name, step->node->layer, step->width[1],
                          step->width_out);
     if (shortcut) {
-        step->kernels->matmul(step->y, stream, shortcut, step->tokens,
-                              step->width[0], step->width_out, false);
+        if (shortcut_forward(step, shortcut) != SLIM_OK)
+            return SLIM_FAILED;
         stream = step->y;
     }
     for (size_t i = 0; i < count; i++)
@@ -55,18 +73,26 @@ static enum slim_status shortcut_backward(struct slim_step *step,
     size_t count = step->tokens * step->width_out;
     float *grad = slim_step_grad(step, SLIM_ADD_SHORTCUT);
     float *scaled = NULL, *back = NULL;
+    const uint16_t *narrow;
 
-    if (slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
+    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK ||
+        slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
                        step->tokens, step->width_out) != SLIM_OK ||
         slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,
                        step->width[0]) != SLIM_OK)
         return SLIM_FAILED;
     give(scaled, step->dy, count, add_scale(step), false);
     if (grad)
-        step->kernels->linear_grad_w(grad, step->x[0], scaled, step->tokens,
-                                     step->width_out, step->width[0], true);
-    step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
-                          step->width_out, step->width[0]);
+        (narrow ? step->kernels->narrow->linear_grad_w
+                : step->kernels->linear_grad_w)(grad, step->x[0], scaled,
+                                                step->tokens, step->width_out,
+                                                step->width[0], true);
+    if (narrow)
+        step->kernels->narrow->linear(back, scaled, narrow, NULL, step->tokens,
+                                      step->width_out, step->width[0]);
+    else
+        step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
+                              step->width_out, step->width[0]);
     give(step->dx[0], back, step->tokens * step->width[0], 1.0f, step->add[0]);
     return SLIM_OK;
 }
