@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/blas_attention_step.c \
     %D%/kernel/blas_center.c \
     %D%/kernel/blas_columns.c \
+    %D%/kernel/blas_dropout.c \
     %D%/kernel/blas_gram.c \
     %D%/kernel/blas_linear.c \
     %D%/kernel/blas_loss.c \
@@ -37,6 +38,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/ref_activation.c \
     %D%/kernel/ref_attention.c \
     %D%/kernel/ref_center.c \
+    %D%/kernel/ref_dropout.c \
     %D%/kernel/ref_embed.c \
     %D%/kernel/ref_gram.c \
     %D%/kernel/ref_linear.c \

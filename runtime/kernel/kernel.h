@@ -122,6 +122,14 @@ struct slim_kernels {
                        const float *gate, const float *up, size_t count,
                        int act);
 
+    /* y = scale x + z, z NULL: 0. y may be x or z. */
+    void (*combine)(float *y, float scale, const float *x, const float *z,
+                    size_t count);
+    /* y (+)= x / (1 - rate) but for the elements that the generator drops: 16
+     * bits each of block i / 8 at (seed, stream). y may be x. */
+    void (*dropout)(float *y, const float *x, size_t count, float rate,
+                    uint64_t seed, uint64_t stream, bool add);
+
     /* y[tokens,width] = table[ids[t]]; the backward adds rows of dy. */
     void (*embed)(float *y, const float *table, const int32_t *ids,
                   size_t tokens, size_t width);

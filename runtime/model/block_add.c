@@ -54,16 +54,14 @@ static enum slim_status add_forward(struct slim_step *step)
             return SLIM_FAILED;
         stream = step->y;
     }
-    for (size_t i = 0; i < count; i++)
-        step->y[i] = scale * stream[i] + block[i];
+    step->kernels->combine(step->y, scale, stream, block, count);
     return SLIM_OK;
 }
 
-static void give(float *dx, const float *dy, size_t count, float scale,
-                 bool add)
+static void give(const struct slim_step *step, float *dx, const float *dy,
+                 size_t count, float scale, bool add)
 {
-    for (size_t i = 0; i < count; i++)
-        dx[i] = (add ? dx[i] : 0.0f) + scale * dy[i];
+    step->kernels->combine(dx, scale, dy, add ? dx : NULL, count);
 }
 
 /* dS[in, out] += stream^T dy; dstream = dy S^T. */
@@ -81,7 +79,7 @@ static enum slim_status shortcut_backward(struct slim_step *step,
         slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,
                        step->width[0]) != SLIM_OK)
         return SLIM_FAILED;
-    give(scaled, step->dy, count, add_scale(step), false);
+    give(step, scaled, step->dy, count, add_scale(step), false);
     if (grad)
         (narrow ? step->kernels->narrow->linear_grad_w
                 : step->kernels->linear_grad_w)(grad, step->x[0], scaled,
@@ -93,7 +91,8 @@ static enum slim_status shortcut_backward(struct slim_step *step,
     else
         step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
                               step->width_out, step->width[0]);
-    give(step->dx[0], back, step->tokens * step->width[0], 1.0f, step->add[0]);
+    give(step, step->dx[0], back, step->tokens * step->width[0], 1.0f,
+         step->add[0]);
     return SLIM_OK;
 }
 
@@ -103,10 +102,10 @@ static enum slim_status add_backward(struct slim_step *step)
     size_t count = step->tokens * step->width_out;
 
     if (!shortcut)
-        give(step->dx[0], step->dy, count, add_scale(step), step->add[0]);
+        give(step, step->dx[0], step->dy, count, add_scale(step), step->add[0]);
     else if (shortcut_backward(step, shortcut) != SLIM_OK)
         return SLIM_FAILED;
-    give(step->dx[1], step->dy, count, 1.0f, step->add[1]);
+    give(step, step->dx[1], step->dy, count, 1.0f, step->add[1]);
     return SLIM_OK;
 }
 

@@ -255,9 +255,7 @@ static enum slim_status train(struct slim_trainer *trainer,
     if (slim_train(trainer) != SLIM_OK)
         return SLIM_FAILED;
     describe(trainer);
-    if (!trainer->adapters)
-        return SLIM_OK;
-    return slim_lora_merge(trainer->model, trainer->adapters, run->diag);
+    return SLIM_OK;
 }
 
 static enum slim_status run_recover(struct slim_run *run,
@@ -280,7 +278,9 @@ static enum slim_status run_recover(struct slim_run *run,
                          trainer.records->sequences);
     enum slim_status status = train(&trainer, args);
     result->adapters = trainer.adapters;
-    slim_trainer_close(&trainer);
+    slim_trainer_close(&trainer); /* before merging takes memory */
+    if (status == SLIM_OK && trainer.adapters)
+        status = slim_lora_merge(trainer.model, trainer.adapters, run->diag);
     if (status == SLIM_OK)
         result->model = trainer.model;
     else
