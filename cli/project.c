@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "lang/parse.h"
+#include "runtime/kernel/kernel.h"
 
 #include <string.h>
 
@@ -198,6 +199,7 @@ enum slim_status slim_project_compile(struct slim_project *project,
     world->model = model ? model->checkpoint->directory : NULL;
     world->arena = cli->arena;
     project->host.stages = slim_stages;
+    project->host.bf16 = slim_kernels_bf16() != NULL;
     project->host.data_check = slim_data_check;
     project->host.world = world;
     project->host.sets = set_names(cli, world->sets);

@@ -41,13 +41,14 @@ static enum slim_status run_project(struct slim_project *project,
         .arena = cli->arena,
         .diag = &project->diag,
         .program = project->program,
-        .kernels = slim_kernels_blas(),
+        .kernels = slim_kernels_for(project->program->compute),
         .input = project->model,
         .world = &project->world,
         .progress = { .out = quiet ? quiet : stdout, .mode = output_mode(cli) },
         .recipe_text = slim_project_text(project),
         .force = slim_cli_has(cli, SLIM_OPTION_force),
         .memory = RUN_MEMORY,
+        .tape_memory = SLIM_TAPE_MEMORY,
     };
 
     slim_cli_print_maps(cli, run.progress.out);

@@ -45,7 +45,9 @@ enum slim_status slim_compile(struct slim_program **out,
     bool bound = false;
 
     c.program->source = recipe->source;
-    c.program->compute = "f32";
+    c.program->compute =
+        host->bf16 && model && model->arch->dtype == SLIM_DTYPE_BF16 ? "bf16"
+                                                                     : "f32";
     c.program->model = model;
     for (size_t i = 0; i < SLIM_COUNT(passes); i++) {
         if (!may_run(&passes[i], &c))

@@ -28,6 +28,7 @@ struct slim_host {
     void *world;
     const char *const *sets; /* names of known data sets; NULL: not checked */
     struct slim_override *overrides;
+    bool bf16; /* products in bf16 can be had, and are faster than f32 */
 };
 
 /*

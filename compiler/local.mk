@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/arch_open.c \
     %D%/ir/block.c \
     %D%/ir/checkpoint.c \
+    %D%/ir/compute.c \
     %D%/ir/dtype.c \
     %D%/ir/fact.c \
     %D%/ir/family.c \

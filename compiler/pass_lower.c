@@ -35,22 +35,25 @@ static enum slim_status lower_compute(struct slim_compilation *c,
         return slim_fail(c->diag, "A013", stmt->span,
                          "'compute' is said twice in one recipe");
     c->program->compute_given = true;
-    if (strcmp(value->text, "f32") == 0)
-        return SLIM_OK;
-    if (strcmp(value->text, "bf16") == 0) {
+    const struct slim_compute *compute = slim_compute_find(value->text);
+    if (!compute) {
         struct slim_error *error =
-            slim_error(c->diag, "A015", value->span,
-                       "bf16 arithmetic is not available in this version of "
-                       "slimc, only f32 is");
-        slim_error_fix(c->diag, error, value->span, "f32");
+            slim_error(c->diag, "N013", value->span,
+                       "no arithmetic is called '%s'", value->text);
+        struct slim_words names = { 0 };
+        for (size_t i = 0; slim_compute_at(i); i++)
+            slim_words_add(&names, c->arena, slim_compute_at(i)->name);
+        slim_suggest(c->diag, error, value->span, value->text, &names);
         return SLIM_FAILED;
     }
-    struct slim_error *error =
-        slim_error(c->diag, "N013", value->span, "no arithmetic is called '%s'",
-                   value->text);
-    struct slim_words names = { 0 };
-    slim_words_add(&names, c->arena, "f32");
-    slim_suggest(c->diag, error, value->span, value->text, &names);
+    c->program->compute = compute->name;
+    if (c->host->bf16 || strcmp(compute->name, "bf16") != 0)
+        return SLIM_OK;
+    struct slim_error *error = slim_error(
+        c->diag, "A015", value->span,
+        "bf16 arithmetic is not available here: it takes a processor with "
+        "AVX512-BF16 or AMX, and a slimc that was built with oneDNN");
+    slim_error_fix(c->diag, error, value->span, "f32");
     return SLIM_FAILED;
 }
 

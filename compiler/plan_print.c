@@ -90,7 +90,8 @@ static void print_data(const struct slim_program *program, FILE *out)
 static void print_arithmetic(const struct slim_program *program,
                              struct slim_arena *arena, FILE *out)
 {
-    fprintf(out, "arithmetic is %s (model stored as %s)\n", program->compute,
+    fprintf(out, "arithmetic is %s, model stored as %s\n",
+            slim_compute_find(program->compute)->text,
             dtype_text(arena, program->model->arch->dtype));
 }
 

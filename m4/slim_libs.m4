@@ -58,3 +58,15 @@ On Debian 12 this installs them:
     apt-get install$slim_packages
 ])])
 ])
+
+dnl oneDNN has no pkg-config module in Debian 12. Without it there is no bf16.
+AC_DEFUN([SLIM_WANT_DNNL], [
+slim_dnnl=no
+AC_CHECK_HEADER([oneapi/dnnl/dnnl.h],
+    [AC_CHECK_LIB([dnnl], [dnnl_matmul_desc_init],
+        [slim_dnnl=yes
+         AC_DEFINE([HAVE_DNNL], [1], [products in bf16])
+         AC_SUBST([DNNL_LIBS], [-ldnnl])])])
+AS_IF([test $slim_dnnl = no],
+      [AC_MSG_NOTICE([no oneDNN 2 (Debian package libdnnl-dev): no bf16])])
+])

@@ -8,6 +8,9 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
 %C%_libkernel_a_CFLAGS = $(AM_CFLAGS) -O3 $(OPENMP_CFLAGS) -fno-math-errno \
     -fno-trapping-math
 %C%_libkernel_a_SOURCES = \
+    %D%/kernel/bf16.c \
+    %D%/kernel/bf16.h \
+    %D%/kernel/bf16_linear.c \
     %D%/kernel/blas.c \
     %D%/kernel/blas.h \
     %D%/kernel/blas_activation.c \
@@ -17,6 +20,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/blas_attention_step.c \
     %D%/kernel/blas_center.c \
     %D%/kernel/blas_columns.c \
+    %D%/kernel/blas_dropout.c \
     %D%/kernel/blas_gram.c \
     %D%/kernel/blas_linear.c \
     %D%/kernel/blas_loss.c \
@@ -34,6 +38,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/kernel/ref_activation.c \
     %D%/kernel/ref_attention.c \
     %D%/kernel/ref_center.c \
+    %D%/kernel/ref_dropout.c \
     %D%/kernel/ref_embed.c \
     %D%/kernel/ref_gram.c \
     %D%/kernel/ref_linear.c \

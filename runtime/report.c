@@ -75,7 +75,8 @@ void slim_report_start(struct slim_run *run)
             "%s, arithmetic in %s\n",
             input->name, input->arch->family, input->arch->layers,
             slim_text_grouped(run->arena, params),
-            slim_dtype_name(input->arch->dtype), run->program->compute);
+            slim_dtype_name(input->arch->dtype),
+            slim_compute_find(run->program->compute)->text);
 }
 
 /* "-1.342B", or "" where nothing changed */

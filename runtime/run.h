@@ -43,6 +43,9 @@ struct slim_result {
     struct slim_text *report;       /* extra lines for the summary, or NULL */
 };
 
+/* What `slimc run` lets training keep, and the plan counts. */
+#define SLIM_TAPE_MEMORY ((size_t)1 << 30)
+
 struct slim_run {
     struct slim_arena *arena;
     struct slim_diag *diag;
@@ -58,6 +61,8 @@ struct slim_run {
     bool force;                  /* overwrite existing outputs */
     size_t memory;               /* bytes a stage may take for
                                           activations */
+    size_t tape_memory;          /* bytes of activations that training may
+                                    keep for the backward; 0: it recomputes */
     double started;
     const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;

@@ -449,6 +449,32 @@ static void train(const struct slim_kernels *t, struct slim_case_output *out)
     free(grad);
 }
 
+/* Lengths that are no whole runs, both ways of writing, y in place. */
+static void dropout(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    size_t n = 40003;
+    float *x = slim_case_normal(n, 1), *y = slim_case_normal(n, 2);
+    float *few = slim_case_normal(5, 3);
+
+    t->dropout(y, x, n, 0.3f, 7, (1ul << 40) + 5, true);
+    t->dropout(x, x, n, 0.05f, 1ul << 33, 6, false);
+    t->dropout(few, few, 5, 0.5f, 8, 9, false);
+    keep(out, x, n);
+    keep(out, y, n);
+    keep(out, few, 5);
+}
+
+static void combine(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    size_t n = 40003;
+    float *x = slim_case_normal(n, 1), *y = slim_case_normal(n, 2);
+
+    t->combine(y, 0.7f, x, y, n);
+    t->combine(x, 0.3f, x, NULL, n);
+    keep(out, x, n);
+    keep(out, y, n);
+}
+
 const struct slim_kernel_case slim_kernel_cases[] = {
     { "linear, tiny", linear_tiny, SLIM_NEAR_F32_ELEMENT },
     { "linear, one row", linear_vector, SLIM_NEAR_F32_SUM },
@@ -465,6 +491,8 @@ const struct slim_kernel_case slim_kernel_cases[] = {
     { "attention, step", attention_step, SLIM_NEAR_F32_SUM },
     { "attention, sharp", attention_sharp, SLIM_NEAR_F32_LAYER },
     { "activations", activations, SLIM_NEAR_F32_ELEMENT },
+    { "combine", combine, SLIM_NEAR_EXACT },
+    { "dropout", dropout, SLIM_NEAR_EXACT },
     { "embed", embed, SLIM_NEAR_F32_ELEMENT },
     { "cross entropy", cross_entropy, SLIM_NEAR_F32_SUM },
     { "gram", gram, SLIM_NEAR_F64_SUM },

@@ -22,6 +22,7 @@ check_LIBRARIES += %D%/libsupport.a
 
 # Each is FOLDER/NAME of FOLDER/NAME.c, sorted.
 slim_tests = \
+    %D%/conformance/bf16 \
     %D%/conformance/data \
     %D%/conformance/model \
     %D%/conformance/model_real \
@@ -57,6 +58,7 @@ slim_tests = \
     %D%/unit/family \
     %D%/unit/family_model \
     %D%/unit/groups \
+    %D%/unit/kernel_bf16 \
     %D%/unit/kernel_blas \
     %D%/unit/kernel_corename \
     %D%/unit/lang_doc \
@@ -70,7 +72,8 @@ slim_tests = \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \
-    %D%/unit/tokenizer
+    %D%/unit/tokenizer \
+    %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
 slim_scripts = \

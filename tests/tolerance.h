@@ -12,6 +12,8 @@
 #define SLIM_NEAR_F32_SUM 1e-5         /* dot products, norms in f32 */
 #define SLIM_NEAR_F32_LAYER 1e-4       /* a whole layer in f32 */
 #define SLIM_NEAR_F32_SLOPE 2e-3       /* gradient against finite difference */
+#define SLIM_NEAR_BF16 4e-3            /* one operand rounded to bf16 */
+#define SLIM_NEAR_BF16_PPL 1e-2        /* relative, bf16 against f32 */
 #define SLIM_NEAR_F64_SUM 1e-12        /* dot products in f64 */
 #define SLIM_NEAR_F64_EIGEN 1e-10      /* eigenvalues, LAPACK against LAPACK */
 #define SLIM_NEAR_ORACLE_LOGITS 2e-3   /* of the logits' standard deviation */

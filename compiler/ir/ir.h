@@ -152,9 +152,16 @@ struct slim_op {
 /* Verifying looks back over operations: this keeps the square small. */
 #define SLIM_OPS_MAX 20000u
 
+/* An arithmetic, by the name that recipes give it. */
+struct slim_compute {
+    const char *name, *text; /* text: as plans say it */
+};
+const struct slim_compute *slim_compute_at(size_t index); /* NULL: no more */
+const struct slim_compute *slim_compute_find(const char *name);
+
 struct slim_program {
     const struct slim_source *source;
-    const char *compute; /* "f32" */
+    const char *compute; /* name of a slim_compute */
     bool compute_given;
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;

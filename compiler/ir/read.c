@@ -228,10 +228,13 @@ static enum slim_status resolve(struct slim_reader *r)
 
 static enum slim_status read_compute(struct slim_reader *r)
 {
-    if (!slim_reader_take(r, "compute") || !r->word ||
-        strcmp(r->word, "f32") != 0)
+    const struct slim_compute *compute = NULL;
+
+    if (slim_reader_take(r, "compute") && r->word)
+        compute = slim_compute_find(r->word);
+    if (!compute)
         return slim_reader_fail(r, "'compute f32'");
-    r->program->compute = "f32";
+    r->program->compute = compute->name;
     slim_reader_next(r);
     r->program->compute_given = !slim_reader_take(r, "default");
     return r->word ? slim_reader_fail(r, "the end of the line") : SLIM_OK;

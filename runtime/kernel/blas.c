@@ -23,6 +23,8 @@ const struct slim_kernels *slim_kernels_blas(void)
         .activation_grad = slim_blas_activation_grad,
         .gated = slim_blas_gated,
         .gated_grad = slim_blas_gated_grad,
+        .combine = slim_blas_combine,
+        .dropout = slim_blas_dropout,
         .embed = slim_ref_embed,
         .embed_grad = slim_blas_embed_grad,
         .cross_entropy = slim_blas_cross_entropy,

@@ -73,6 +73,11 @@ void slim_blas_gated_grad(float *dgate, float *dup, const float *dy,
                           const float *gate, const float *up, size_t count,
                           int act);
 
+void slim_blas_combine(float *y, float scale, const float *x, const float *z,
+                       size_t count);
+void slim_blas_dropout(float *y, const float *x, size_t count, float rate,
+                       uint64_t seed, uint64_t stream, bool add);
+
 void slim_blas_embed_grad(float *dtable, const float *dy, const int32_t *ids,
                           size_t tokens, size_t width);
 
@@ -84,6 +89,32 @@ void slim_blas_cross_entropy_grad(double *nll, float *dx, float *dw,
                                   const float *bias, const int32_t *targets,
                                   float weight, size_t rows, size_t width,
                                   size_t vocab);
+
+/*
+ * Cross entropy of a linear head, as kernel.h defines it. The head's weights
+ * are w, or with `narrow` narrow_w. dx NULL: no gradient. block: of its own.
+ */
+struct slim_loss_block {
+    float *logits; /* (count, vocab), then their gradient */
+    float *x;      /* (count, width), the rows that count, packed */
+    float *dx;     /* the same of the gradient, or NULL */
+    size_t *row;   /* (count) */
+    size_t count;
+};
+
+struct slim_loss {
+    double *nll;
+    float *dx, *dw, *dbias;
+    const float *x, *w, *bias;
+    const struct slim_narrow_kernels *narrow;
+    const uint16_t *narrow_w;
+    const int32_t *targets;
+    float weight;
+    size_t rows, width, vocab;
+    struct slim_loss_block block;
+};
+
+void slim_blas_loss(struct slim_loss *loss);
 
 void slim_blas_gram(double *c, const float *x, size_t rows, size_t n);
 

@@ -15,24 +15,6 @@
  */
 enum { BUDGET = 1 << 24, FEWEST_ROWS = 64, MOST_ROWS = 1024, ROWS = 4 };
 
-struct block {
-    float *logits; /* (count, vocab), then their gradient */
-    float *x;      /* (count, width), the rows that count, packed */
-    float *dx;     /* the same of the gradient, or NULL */
-    size_t *row;   /* (count) */
-    size_t count;
-};
-
-struct loss {
-    double *nll;
-    float *dx, *dw, *dbias; /* dx NULL: no gradient */
-    const float *x, *w, *bias;
-    const int32_t *targets;
-    float weight;
-    size_t rows, width, vocab;
-    struct block block;
-};
-
 SLIM_CLONES
 static float largest(const float *x, size_t n)
 {
@@ -88,8 +70,8 @@ static void scaled_softmax(float *x, size_t n, float lse, float weight)
 
 static void rows_tile(void *context, size_t tile, size_t worker)
 {
-    const struct loss *l = context;
-    const struct block *b = &l->block;
+    const struct slim_loss *l = context;
+    const struct slim_loss_block *b = &l->block;
     size_t first = tile * ROWS;
     size_t last = first + slim_tile_length(b->count, ROWS, tile);
 
@@ -109,15 +91,19 @@ static void rows_tile(void *context, size_t tile, size_t worker)
 }
 
 /* What the gradient of the logits of the block reaches. */
-static void spread(const struct loss *l)
+static void spread(const struct slim_loss *l)
 {
-    const struct block *b = &l->block;
+    const struct slim_loss_block *b = &l->block;
 
-    slim_blas_matmul(b->dx, b->logits, l->w, b->count, l->vocab, l->width,
-                     false);
+    if (l->narrow)
+        l->narrow->linear_grad_x(b->dx, b->logits, l->narrow_w, b->count,
+                                 l->width, l->vocab, false);
+    else
+        slim_blas_linear_grad_x(b->dx, b->logits, l->w, b->count, l->width,
+                                l->vocab, false);
     if (l->dw)
-        slim_blas_linear_grad_w(l->dw, b->logits, b->x, b->count, l->width,
-                                l->vocab, true);
+        (l->narrow ? l->narrow->linear_grad_w : slim_blas_linear_grad_w)(
+            l->dw, b->logits, b->x, b->count, l->width, l->vocab, true);
     if (l->dbias)
         slim_blas_bias_grad(l->dbias, b->logits, b->count, l->vocab, true);
     for (size_t r = 0; r < b->count; r++)
@@ -125,14 +111,18 @@ static void spread(const struct loss *l)
                l->width * sizeof *l->dx);
 }
 
-static void finish_block(struct loss *l)
+static void finish_block(struct slim_loss *l)
 {
-    struct block *b = &l->block;
+    struct slim_loss_block *b = &l->block;
 
     if (b->count == 0)
         return;
-    slim_blas_linear(b->logits, b->x, l->w, l->bias, b->count, l->width,
-                     l->vocab);
+    if (l->narrow)
+        l->narrow->linear(b->logits, b->x, l->narrow_w, l->bias, b->count,
+                          l->width, l->vocab);
+    else
+        slim_blas_linear(b->logits, b->x, l->w, l->bias, b->count, l->width,
+                         l->vocab);
     slim_parallel(slim_tiles(b->count, ROWS),
                   10.0 * (double)b->count * (double)l->vocab, rows_tile, l);
     if (l->dx)
@@ -141,10 +131,10 @@ static void finish_block(struct loss *l)
 }
 
 /* Blocks fill up with the rows that count, in order. */
-static void run(struct loss *l)
+void slim_blas_loss(struct slim_loss *l)
 {
     size_t most = BUDGET / l->vocab;
-    struct block *b = &l->block;
+    struct slim_loss_block *b = &l->block;
 
     most = most < FEWEST_ROWS ? FEWEST_ROWS : most;
     most = most > MOST_ROWS ? MOST_ROWS : most;
@@ -177,16 +167,16 @@ void slim_blas_cross_entropy(double *nll, const float *x, const float *w,
                              const float *bias, const int32_t *targets,
                              size_t rows, size_t width, size_t vocab)
 {
-    struct loss l = { .nll = nll,
-                      .x = x,
-                      .w = w,
-                      .bias = bias,
-                      .targets = targets,
-                      .rows = rows,
-                      .width = width,
-                      .vocab = vocab };
+    struct slim_loss l = { .nll = nll,
+                           .x = x,
+                           .w = w,
+                           .bias = bias,
+                           .targets = targets,
+                           .rows = rows,
+                           .width = width,
+                           .vocab = vocab };
 
-    run(&l);
+    slim_blas_loss(&l);
 }
 
 void slim_blas_cross_entropy_grad(double *nll, float *dx, float *dw,
@@ -195,18 +185,18 @@ void slim_blas_cross_entropy_grad(double *nll, float *dx, float *dw,
                                   float weight, size_t rows, size_t width,
                                   size_t vocab)
 {
-    struct loss l = { .nll = nll,
-                      .dx = dx,
-                      .dw = dw,
-                      .dbias = dbias,
-                      .x = x,
-                      .w = w,
-                      .bias = bias,
-                      .targets = targets,
-                      .weight = weight,
-                      .rows = rows,
-                      .width = width,
-                      .vocab = vocab };
+    struct slim_loss l = { .nll = nll,
+                           .dx = dx,
+                           .dw = dw,
+                           .dbias = dbias,
+                           .x = x,
+                           .w = w,
+                           .bias = bias,
+                           .targets = targets,
+                           .weight = weight,
+                           .rows = rows,
+                           .width = width,
+                           .vocab = vocab };
 
-    run(&l);
+    slim_blas_loss(&l);
 }

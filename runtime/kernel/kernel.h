@@ -27,8 +27,34 @@ struct slim_attention_shape {
     const float *slopes; /* [heads] ALiBi, or NULL */
 };
 
+/*
+ * Products with the weights of a model in bf16: weights are kept rounded, the
+ * other operand is rounded in the call, to nearest, ties to even. Products are
+ * exact and sums f32; outputs, biases and gradients are f32. Each entry is that
+ * of struct slim_kernels on rounded operands.
+ */
+struct slim_narrow_kernels {
+    void (*narrow)(uint16_t *out, const float *x, size_t count);
+    void (*linear)(float *y, const float *x, const uint16_t *w,
+                   const float *bias, size_t rows, size_t in, size_t out);
+    void (*linear_grad_x)(float *dx, const float *dy, const uint16_t *w,
+                          size_t rows, size_t in, size_t out, bool add);
+    void (*linear_grad_w)(float *dw, const float *dy, const float *x,
+                          size_t rows, size_t in, size_t out, bool add);
+    /* the gradient of the logits is rounded too before it is multiplied */
+    void (*cross_entropy)(double *nll, const float *x, const uint16_t *w,
+                          const float *bias, const int32_t *targets,
+                          size_t rows, size_t width, size_t vocab);
+    void (*cross_entropy_grad)(double *nll, float *dx, float *dw, float *dbias,
+                               const float *x, const uint16_t *w,
+                               const float *bias, const int32_t *targets,
+                               float weight, size_t rows, size_t width,
+                               size_t vocab);
+};
+
 struct slim_kernels {
     const char *name;
+    const struct slim_narrow_kernels *narrow; /* NULL: weights stay f32 */
 
     /* y[rows,out] = x[rows,in] w[out,in]^T + bias[out] (bias may be NULL) */
     void (*linear)(float *y, const float *x, const float *w, const float *bias,
@@ -96,6 +122,14 @@ struct slim_kernels {
                        const float *gate, const float *up, size_t count,
                        int act);
 
+    /* y = scale x + z, z NULL: 0. y may be x or z. */
+    void (*combine)(float *y, float scale, const float *x, const float *z,
+                    size_t count);
+    /* y (+)= x / (1 - rate) but for the elements that the generator drops: 16
+     * bits each of block i / 8 at (seed, stream). y may be x. */
+    void (*dropout)(float *y, const float *x, size_t count, float rate,
+                    uint64_t seed, uint64_t stream, bool add);
+
     /* y[tokens,width] = table[ids[t]]; the backward adds rows of dy. */
     void (*embed)(float *y, const float *table, const int32_t *ids,
                   size_t tokens, size_t width);
@@ -132,6 +166,11 @@ struct slim_kernels {
 /* Complete tables. blas = ref with OpenBLAS and vectorised overrides. */
 extern const struct slim_kernels slim_kernels_ref;
 const struct slim_kernels *slim_kernels_blas(void);
+/* blas with the linears of a model in bf16; NULL: this build or this processor
+ * does not multiply in bf16. */
+const struct slim_kernels *slim_kernels_bf16(void);
+/* The table of an arithmetic, by the name that recipes give it. */
+const struct slim_kernels *slim_kernels_for(const char *compute);
 
 /* Dense symmetric eigenproblem in f64: a[n,n] is overwritten with the
  * eigenvectors as COLUMNS, values sorted from largest. False if LAPACK fails.

@@ -18,6 +18,24 @@ static float add_scale(const struct slim_step *step)
     return (float)step->node->settings[SLIM_ADD_SCALE];
 }
 
+/* y[tokens, out] = x S */
+static enum slim_status shortcut_forward(struct slim_step *step,
+                                         const float *shortcut)
+{
+    const uint16_t *narrow;
+
+    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK)
+        return SLIM_FAILED;
+    if (narrow)
+        step->kernels->narrow->linear_grad_x(step->y, step->x[0], narrow,
+                                             step->tokens, step->width_out,
+                                             step->width[0], false);
+    else
+        step->kernels->matmul(step->y, step->x[0], shortcut, step->tokens,
+                              step->width[0], step->width_out, false);
+    return SLIM_OK;
+}
+
 static enum slim_status add_forward(struct slim_step *step)
 {
     const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
@@ -32,20 +50,18 @@ static enum slim_status add_forward(struct slim_step *step)
                          step->node->name, step->node->layer, step->width[1],
                          step->width_out);
     if (shortcut) {
-        step->kernels->matmul(step->y, stream, shortcut, step->tokens,
-                              step->width[0], step->width_out, false);
+        if (shortcut_forward(step, shortcut) != SLIM_OK)
+            return SLIM_FAILED;
         stream = step->y;
     }
-    for (size_t i = 0; i < count; i++)
-        step->y[i] = scale * stream[i] + block[i];
+    step->kernels->combine(step->y, scale, stream, block, count);
     return SLIM_OK;
 }
 
-static void give(float *dx, const float *dy, size_t count, float scale,
-                 bool add)
+static void give(const struct slim_step *step, float *dx, const float *dy,
+                 size_t count, float scale, bool add)
 {
-    for (size_t i = 0; i < count; i++)
-        dx[i] = (add ? dx[i] : 0.0f) + scale * dy[i];
+    step->kernels->combine(dx, scale, dy, add ? dx : NULL, count);
 }
 
 /* dS[in, out] += stream^T dy; dstream = dy S^T. */
@@ -55,19 +71,28 @@ static enum slim_status shortcut_backward(struct slim_step *step,
     size_t count = step->tokens * step->width_out;
     float *grad = slim_step_grad(step, SLIM_ADD_SHORTCUT);
     float *scaled = NULL, *back = NULL;
+    const uint16_t *narrow;
 
-    if (slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
+    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK ||
+        slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
                        step->tokens, step->width_out) != SLIM_OK ||
         slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,
                        step->width[0]) != SLIM_OK)
         return SLIM_FAILED;
-    give(scaled, step->dy, count, add_scale(step), false);
+    give(step, scaled, step->dy, count, add_scale(step), false);
     if (grad)
-        step->kernels->linear_grad_w(grad, step->x[0], scaled, step->tokens,
-                                     step->width_out, step->width[0], true);
-    step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
-                          step->width_out, step->width[0]);
-    give(step->dx[0], back, step->tokens * step->width[0], 1.0f, step->add[0]);
+        (narrow ? step->kernels->narrow->linear_grad_w
+                : step->kernels->linear_grad_w)(grad, step->x[0], scaled,
+                                                step->tokens, step->width_out,
+                                                step->width[0], true);
+    if (narrow)
+        step->kernels->narrow->linear(back, scaled, narrow, NULL, step->tokens,
+                                      step->width_out, step->width[0]);
+    else
+        step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
+                              step->width_out, step->width[0]);
+    give(step, step->dx[0], back, step->tokens * step->width[0], 1.0f,
+         step->add[0]);
     return SLIM_OK;
 }
 
@@ -77,10 +102,10 @@ static enum slim_status add_backward(struct slim_step *step)
     size_t count = step->tokens * step->width_out;
 
     if (!shortcut)
-        give(step->dx[0], step->dy, count, add_scale(step), step->add[0]);
+        give(step, step->dx[0], step->dy, count, add_scale(step), step->add[0]);
     else if (shortcut_backward(step, shortcut) != SLIM_OK)
         return SLIM_FAILED;
-    give(step->dx[1], step->dy, count, 1.0f, step->add[1]);
+    give(step, step->dx[1], step->dy, count, 1.0f, step->add[1]);
     return SLIM_OK;
 }
 

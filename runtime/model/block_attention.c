@@ -23,6 +23,15 @@ static size_t attention_width(const struct slim_step *step)
     return slim_step_rows(step, SLIM_ATTENTION_O);
 }
 
+/* q, k, v, the heads' outputs and the denominators. */
+static size_t attention_kept(const struct slim_step *step)
+{
+    struct slim_heads count = slim_node_heads(step->layer->shape, step->node);
+    size_t heads = count.kv * count.rep;
+
+    return 2 * heads * count.dim + 2 * count.kv * count.dim + heads;
+}
+
 static void position_find(struct heads *out, const struct slim_step *step)
 {
     const double *settings = step->node->settings;
@@ -250,6 +259,7 @@ static enum slim_status attention_backward(struct slim_step *step)
 
 const struct slim_block_code slim_block_attention_code = {
     .width = attention_width,
+    .kept = attention_kept,
     .forward = attention_forward,
     .backward = attention_backward,
 };

@@ -21,6 +21,11 @@ static bool mlp_gated(const struct slim_step *step)
     return step->node->slots[SLIM_MLP_GATE] || mlp_fused(step);
 }
 
+static size_t mlp_kept(const struct slim_step *step)
+{
+    return (mlp_gated(step) ? 3 : 2) * slim_step_columns(step, SLIM_MLP_DOWN);
+}
+
 static enum slim_status mlp_slices(struct slim_slice *gate,
                                    struct slim_slice *up,
                                    const struct slim_step *step)
@@ -147,6 +152,7 @@ static enum slim_status mlp_backward(struct slim_step *step)
 
 const struct slim_block_code slim_block_mlp_code = {
     .width = mlp_width,
+    .kept = mlp_kept,
     .forward = mlp_forward,
     .backward = mlp_backward,
 };

@@ -28,6 +28,13 @@ static bool norm_centers(const struct slim_step *step)
            !step->layer->shape->folded;
 }
 
+static size_t norm_kept(const struct slim_step *step)
+{
+    const struct slim_shape *shape = step->layer->shape;
+
+    return 1 + (norm_centers(step) ? shape->sites[step->node->site_in] : 0);
+}
+
 static void add_bias(float *y, const float *bias, size_t rows, size_t width)
 {
     for (size_t r = 0; bias && r < rows; r++)
@@ -93,6 +100,7 @@ static enum slim_status norm_backward(struct slim_step *step)
 
 const struct slim_block_code slim_block_norm_code = {
     .width = norm_width,
+    .kept = norm_kept,
     .forward = norm_forward,
     .backward = norm_backward,
 };

@@ -26,6 +26,8 @@ void slim_layer_free(struct slim_layer *layer)
     if (!layer)
         return;
     free(layer->weights);
+    free(layer->narrow);
+    free(layer->narrow_made);
     slim_floats_free(&layer->storage);
     for (size_t i = 0; i < SLIM_POOL; i++)
         slim_floats_free(&layer->pool.items[i]);
@@ -115,12 +117,16 @@ enum slim_status slim_layer_load(struct slim_layer *layer,
     layer_point(layer, model, index);
     if (tensors > layer->weight_count || !layer->weights) {
         free(layer->weights);
+        free(layer->narrow_made);
         layer->weights = calloc(tensors ? tensors : 1, sizeof(float *));
-        layer->weight_count = layer->weights ? tensors : 0;
-        if (!layer->weights)
+        layer->narrow_made = calloc(tensors ? tensors : 1, 1);
+        layer->weight_count = 0;
+        if (!layer->weights || !layer->narrow_made)
             return slim_fail(diag, "O101", (struct slim_span){ 0 },
                              "out of memory: a table of %zu tensors", tensors);
+        layer->weight_count = tensors;
     }
+    memset(layer->narrow_made, 0, layer->weight_count);
     memset(layer->weights, 0, layer->weight_count * sizeof(float *));
     if (weights_place(layer, false, &total, diag) != SLIM_OK ||
         slim_floats_need(&layer->storage, total, 1, "the weights of a layer",
@@ -138,8 +144,10 @@ void slim_layer_limit(struct slim_layer *layer, size_t first, size_t last)
 float *slim_layer_weight(struct slim_layer *layer,
                          const struct slim_tensor *tensor)
 {
-    return tensor->index < layer->weight_count ? layer->weights[tensor->index]
-                                               : NULL;
+    if (tensor->index >= layer->weight_count)
+        return NULL;
+    layer->narrow_made[tensor->index] = 0;
+    return layer->weights[tensor->index];
 }
 
 /* The stream's site before the first block that reads it. */
@@ -380,6 +388,26 @@ static enum slim_status node_backward(struct slim_step *step, size_t n,
         return SLIM_FAILED;
     held_release(&dy, &step->layer->pool);
     return SLIM_OK;
+}
+
+size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens)
+{
+    const struct slim_arch *arch = shape->arch;
+    struct slim_layer outline = { .shape = shape, .arch = arch };
+    struct slim_step step = { .layer = &outline };
+    size_t floats = 0;
+
+    for (size_t n = arch->layer_first[layer]; n < arch->layer_first[layer + 1];
+         n++) {
+        const struct slim_node *node = step.node = &arch->nodes[n];
+        const struct slim_block_code *code = codes[node->kind];
+        size_t site =
+            node->site_out != SLIM_NO_SITE ? node->site_out : node->site_in;
+
+        floats += shape->sites[site] + (code->kept ? code->kept(&step) : 0);
+    }
+    return floats * tokens * sizeof(float);
 }
 
 enum slim_status slim_layer_backward(

@@ -65,6 +65,9 @@ struct slim_layer {
     float **weights;     /* by tensor->index; NULL: absent */
     size_t weight_count; /* entries of `weights` */
     struct slim_floats storage;
+    uint16_t *narrow;           /* their copies in bf16, at the same places */
+    size_t narrow_room;         /* numbers that fit */
+    unsigned char *narrow_made; /* by tensor->index */
     struct slim_pool pool;
     struct slim_record kept; /* stands in for a record where no tape is */
     struct slim_record work; /* of one node, lost after it */
@@ -97,9 +100,11 @@ struct slim_step {
     bool add[2];     /* added to what dx holds, or written */
 };
 
-/* A kind of block: what its output is wide, what it does, and back. */
+/* A kind of block: what its output is wide, how many floats of each token its
+ * record holds for the backward, what it does, and back. */
 struct slim_block_code {
     size_t (*width)(const struct slim_step *step);
+    size_t (*kept)(const struct slim_step *step); /* NULL: none */
     enum slim_status (*forward)(struct slim_step *step);
     enum slim_status (*backward)(struct slim_step *step);
 };
@@ -118,6 +123,11 @@ SLIM_NODISCARD enum slim_status slim_step_part(float **out,
 
 /* The weight in the layer of a slot of the node; NULL: absent. */
 float *slim_step_weight(const struct slim_step *step, size_t slot);
+/* The same rounded to bf16, made when first asked for; *out is NULL where the
+ * kernels compute in f32. */
+SLIM_NODISCARD enum slim_status slim_step_narrow(const uint16_t **out,
+                                                 const struct slim_step *step,
+                                                 size_t slot);
 /* Where the gradient of a slot goes; NULL: not wanted. */
 float *slim_step_grad(const struct slim_step *step, size_t slot);
 size_t slim_step_rows(const struct slim_step *step, size_t slot);

@@ -17,29 +17,13 @@ static struct slim_adapter *adapter_of(const struct slim_step *step,
     return step->adapters && tensor ? step->adapters[tensor->index] : NULL;
 }
 
-/*
- * y = x with elements dropped, the rest divided by 1 - p. Element i is dropped
- * by 16 bits of the generator's block i / 8 at the call's place, so that the
- * backward makes the same mask again.
- */
-static void drop(float *y, const float *x, size_t count,
-                 const struct slim_adapter *adapter)
+/* y (+)= x with elements dropped, the rest divided by 1 - p: at one place of a
+ * training always the same, so that the backward makes the mask again. */
+static void drop(const struct slim_step *step, float *y, const float *x,
+                 size_t count, const struct slim_adapter *adapter, bool add)
 {
-    uint64_t stream = SLIM_STREAM_DROPOUT + (adapter->place << 8);
-    uint64_t bound = (uint64_t)((double)adapter->dropout * 65536.0 + 0.5);
-    float up = 1.0f / (1.0f - adapter->dropout);
-
-    for (size_t i = 0; i < count; i += 8) {
-        uint64_t words[2];
-
-        slim_random_block(words, adapter->seed, stream, i / 8);
-        for (size_t j = i; j < count && j < i + 8; j++) {
-            uint64_t *word = &words[(j - i) / 4];
-
-            y[j] = (*word & 0xffffu) < bound ? 0.0f : x[j] * up;
-            *word >>= 16;
-        }
-    }
+    step->kernels->dropout(y, x, count, adapter->dropout, adapter->seed,
+                           SLIM_STREAM_DROPOUT + (adapter->place << 8), add);
 }
 
 static enum slim_status adapter_input(const float **out, struct slim_step *step,
@@ -54,7 +38,7 @@ static enum slim_status adapter_input(const float **out, struct slim_step *step,
     if (slim_step_part(&dropped, step, &step->layer->side, SIDE_INPUT,
                        step->tokens, in) != SLIM_OK)
         return SLIM_FAILED;
-    drop(dropped, x, step->tokens * in, adapter);
+    drop(step, dropped, x, step->tokens * in, adapter, false);
     *out = dropped;
     return SLIM_OK;
 }
@@ -105,9 +89,17 @@ enum slim_status slim_linear_forward(struct slim_step *step, float *y,
     struct slim_adapter *adapter = adapter_of(step, slot);
     size_t out = slim_step_rows(step, slot);
     size_t in = slim_step_columns(step, slot);
+    const uint16_t *narrow;
 
-    step->kernels->linear(y, x, slim_step_weight(step, slot),
-                          slim_step_weight(step, bias), step->tokens, in, out);
+    if (slim_step_narrow(&narrow, step, slot) != SLIM_OK)
+        return SLIM_FAILED;
+    if (narrow)
+        step->kernels->narrow->linear(
+            y, x, narrow, slim_step_weight(step, bias), step->tokens, in, out);
+    else
+        step->kernels->linear(y, x, slim_step_weight(step, slot),
+                              slim_step_weight(step, bias), step->tokens, in,
+                              out);
     return adapter ? adapter_forward(step, y, x, adapter, in, out) : SLIM_OK;
 }
 
@@ -129,8 +121,7 @@ static enum slim_status adapter_dx(struct slim_step *step, float *dx,
                        in) != SLIM_OK)
         return SLIM_FAILED;
     step->kernels->matmul(own, back, adapter->a, step->tokens, rank, in, false);
-    drop(own, own, step->tokens * in, adapter);
-    slim_add(dx, own, step->tokens * in);
+    drop(step, dx, own, step->tokens * in, adapter, true);
     return SLIM_OK;
 }
 
@@ -167,12 +158,20 @@ enum slim_status slim_linear_backward(struct slim_step *step, float *dx,
     size_t out = slim_step_rows(step, slot);
     size_t in = slim_step_columns(step, slot);
     float *dw = slim_step_grad(step, slot), *db = slim_step_grad(step, bias);
+    const uint16_t *narrow;
 
-    if (dx)
+    if (slim_step_narrow(&narrow, step, slot) != SLIM_OK)
+        return SLIM_FAILED;
+    if (dx && narrow)
+        step->kernels->narrow->linear_grad_x(dx, dy, narrow, step->tokens, in,
+                                             out, add);
+    else if (dx)
         step->kernels->linear_grad_x(dx, dy, slim_step_weight(step, slot),
                                      step->tokens, in, out, add);
     if (dw)
-        step->kernels->linear_grad_w(dw, dy, x, step->tokens, in, out, true);
+        (narrow ? step->kernels->narrow->linear_grad_w
+                : step->kernels->linear_grad_w)(dw, dy, x, step->tokens, in,
+                                                out, true);
     if (db)
         step->kernels->bias_grad(db, dy, step->tokens, out, true);
     return adapter ? adapter_backward(step, dx, dy, x, adapter, in, out)

@@ -130,6 +130,9 @@ struct slim_adapter {
 struct slim_tape;
 struct slim_tape *slim_tape_new(void);
 void slim_tape_free(struct slim_tape *tape);
+/* Bytes, at most, that the tape of a layer holds after `tokens` tokens. */
+size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens);
 
 /* Sequences laid end to end, without padding. */
 struct slim_batch {

@@ -207,6 +207,7 @@ static enum slim_status resolve_recover(struct slim_op *op,
     double tokens = (double)args->how.batch * length;
     double steps = args->how.steps ? (double)args->how.steps : 1.0;
     double pass = tokens < SLIM_PASS_TOKENS ? tokens : SLIM_PASS_TOKENS;
+    size_t kept = 0;
 
     if (learned == 0)
         return slim_fail(diag, "M301", op->span,
@@ -216,9 +217,11 @@ static enum slim_status resolve_recover(struct slim_op *op,
                                      slim_text_grouped(diag->arena, learned),
                                      is_lora(op) ? ", merged" : "");
     op->cost.flops = (is_lora(op) ? 6.0 : 8.0) * (double)all * tokens * steps;
+    (void)slim_train_kept(&kept, shape, (size_t)pass, SLIM_TAPE_MEMORY);
     op->cost.memory = learned * 16 + (is_lora(op) ? 0 : all * 4) +
                       (uint64_t)(pass * (double)shape->sites[0] * 4.0 *
-                                 ((double)shape->arch->layers + 30.0));
+                                 ((double)shape->arch->layers + 30.0)) +
+                      kept;
     return SLIM_OK;
 }
 
@@ -253,9 +256,7 @@ static enum slim_status train(struct slim_trainer *trainer,
     if (slim_train(trainer) != SLIM_OK)
         return SLIM_FAILED;
     describe(trainer);
-    if (!trainer->adapters)
-        return SLIM_OK;
-    return slim_lora_merge(trainer->model, trainer->adapters, run->diag);
+    return SLIM_OK;
 }
 
 static enum slim_status run_recover(struct slim_run *run,
@@ -278,7 +279,9 @@ static enum slim_status run_recover(struct slim_run *run,
                          trainer.records->sequences);
     enum slim_status status = train(&trainer, args);
     result->adapters = trainer.adapters;
-    slim_trainer_close(&trainer);
+    slim_trainer_close(&trainer); /* before merging takes memory */
+    if (status == SLIM_OK && trainer.adapters)
+        status = slim_lora_merge(trainer.model, trainer.adapters, run->diag);
     if (status == SLIM_OK)
         result->model = trainer.model;
     else

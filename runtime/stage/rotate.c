@@ -195,6 +195,8 @@ static enum slim_status compare(struct difference *out, struct slim_run *run,
                                 struct slim_model *a, struct slim_model *b,
                                 const struct slim_tokens *tokens)
 {
+    /* in f32, lest a wrong basis be taken for rounding */
+    const struct slim_kernels *kernels = slim_kernels_blas();
     size_t length = tokens->length < 32 ? tokens->length : 32;
     const struct slim_tensor *table =
         a->shape->arch->nodes[0].slots[SLIM_EMBEDDING_WEIGHT];
@@ -206,9 +208,9 @@ static enum slim_status compare(struct difference *out, struct slim_run *run,
     if (!one || !two)
         (void)slim_fail(run->diag, "O001", (struct slim_span){ 0 },
                         "out of memory for %zu logits", count);
-    else if (slim_model_logits(one, a, tokens->ids, 1, length, run->kernels,
+    else if (slim_model_logits(one, a, tokens->ids, 1, length, kernels,
                                run->diag) == SLIM_OK)
-        status = slim_model_logits(two, b, tokens->ids, 1, length, run->kernels,
+        status = slim_model_logits(two, b, tokens->ids, 1, length, kernels,
                                    run->diag);
     double sum = 0.0, squares = 0.0, n = (double)count;
     *out = (struct difference){ 0 };

@@ -20,6 +20,41 @@ static size_t targets_of(const struct slim_trainer *trainer, size_t record)
     return length > prompt ? length - prompt : 0;
 }
 
+size_t slim_train_kept(size_t *bytes, const struct slim_shape *shape,
+                       size_t tokens, size_t memory)
+{
+    size_t first = shape->arch->layers;
+
+    *bytes = 0;
+    while (first > 0) {
+        size_t more = slim_tape_bytes(shape, first - 1, tokens);
+
+        if (more > memory - *bytes)
+            break;
+        *bytes += more;
+        first--;
+    }
+    return first;
+}
+
+/* Tapes that passes of up to `tokens` tokens keep. */
+static enum slim_status tapes_fit(struct slim_trainer *trainer, size_t tokens)
+{
+    size_t layers = trainer->model->shape->arch->layers, bytes;
+    size_t first = slim_train_kept(&bytes, trainer->model->shape, tokens,
+                                   trainer->run->tape_memory);
+
+    trainer->first_kept = first;
+    for (size_t i = 0; i < layers; i++) {
+        slim_tape_free(trainer->tapes[i]);
+        trainer->tapes[i] = i < first ? NULL : slim_tape_new();
+        if (i >= first && !trainer->tapes[i])
+            return slim_fail(trainer->run->diag, "O001", trainer->op->span,
+                             "out of memory for the tape of a layer");
+    }
+    return SLIM_OK;
+}
+
 /* Room for `tokens` tokens at every layer's input. */
 static enum slim_status reserve(struct slim_trainer *trainer, size_t tokens)
 {
@@ -57,7 +92,7 @@ static enum slim_status reserve(struct slim_trainer *trainer, size_t tokens)
                          "layers",
                          tokens, widest, arch->layers);
     trainer->capacity = tokens;
-    return SLIM_OK;
+    return tapes_fit(trainer, tokens);
 }
 
 /* Lays records end to end with their targets (-1: not learned). */
@@ -104,18 +139,21 @@ static struct slim_adapter **adapters_of(struct slim_trainer *trainer)
     return trainer->adapters ? trainer->adapters->by_tensor : NULL;
 }
 
+/* With `keep`, what the backward needs stays on the tapes that there are. */
 static enum slim_status forward(struct slim_trainer *trainer,
-                                const struct slim_batch *batch)
+                                const struct slim_batch *batch, bool keep)
 {
     long layers = (long)trainer->model->shape->arch->layers;
 
     for (long part = -1; part < layers; part++) {
         float *x = part < 0 ? trainer->inputs[0] : trainer->inputs[part];
         float *y = trainer->inputs[part + 1];
+        struct slim_tape *tape =
+            keep && part >= 0 ? trainer->tapes[part] : NULL;
 
         if (slim_layer_load(trainer->layer, trainer->model, part,
                             trainer->run->diag) != SLIM_OK ||
-            slim_layer_forward(y, trainer->layer, x, batch, NULL, NULL,
+            slim_layer_forward(y, trainer->layer, x, batch, tape, NULL,
                                adapters_of(trainer), trainer->run->kernels,
                                trainer->run->diag) != SLIM_OK)
             return SLIM_FAILED;
@@ -158,32 +196,43 @@ static enum slim_status head(double *sum, struct slim_trainer *trainer,
         trainer->tape, trainer->grads, adapters_of(trainer), kernels, diag);
 }
 
-/* Layers from the last to the first, each recomputed from its input. */
+/* One layer backward, from its tape or recomputed from its input. */
+static enum slim_status backward_part(struct slim_trainer *trainer,
+                                      const struct slim_batch *batch, long part,
+                                      float *dx, const float *dy)
+{
+    size_t layers = trainer->model->shape->arch->layers;
+    const struct slim_kernels *kernels = trainer->run->kernels;
+    struct slim_diag *diag = trainer->run->diag;
+    float *x = part < 0 ? NULL : trainer->inputs[part];
+    struct slim_tape *tape = part < 0 ? NULL : trainer->tapes[part];
+
+    if (slim_layer_load(trainer->layer, trainer->model, part, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (!tape) {
+        tape = trainer->tape;
+        if (slim_layer_forward(trainer->inputs[layers + 1], trainer->layer, x,
+                               batch, tape, NULL, adapters_of(trainer), kernels,
+                               diag) != SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return slim_layer_backward(dx, trainer->layer, dy, x, batch, tape,
+                               trainer->grads, adapters_of(trainer), kernels,
+                               diag);
+}
+
 static enum slim_status backward(struct slim_trainer *trainer,
                                  const struct slim_batch *batch)
 {
     long layers = (long)trainer->model->shape->arch->layers;
-    const struct slim_kernels *kernels = trainer->run->kernels;
-    struct slim_diag *diag = trainer->run->diag;
     long last = trainer->adapters ? 0 : -1;
     size_t from = 0;
 
-    for (long part = layers - 1; part >= last; part--, from = 1 - from) {
-        float *x = part < 0 ? NULL : trainer->inputs[part];
-        float *scratch = trainer->inputs[layers + 1];
-
-        if (slim_layer_load(trainer->layer, trainer->model, part, diag) !=
-                SLIM_OK ||
-            slim_layer_forward(scratch, trainer->layer, x, batch, trainer->tape,
-                               NULL, adapters_of(trainer), kernels,
-                               diag) != SLIM_OK ||
-            slim_layer_backward(part > last ? trainer->gradient[1 - from]
-                                            : NULL,
-                                trainer->layer, trainer->gradient[from], x,
-                                batch, trainer->tape, trainer->grads,
-                                adapters_of(trainer), kernels, diag) != SLIM_OK)
+    for (long part = layers - 1; part >= last; part--, from = 1 - from)
+        if (backward_part(trainer, batch, part,
+                          part > last ? trainer->gradient[1 - from] : NULL,
+                          trainer->gradient[from]) != SLIM_OK)
             return SLIM_FAILED;
-    }
     return SLIM_OK;
 }
 
@@ -214,7 +263,7 @@ enum slim_status slim_trainer_loss(double *loss, struct slim_trainer *trainer,
             return SLIM_FAILED;
         lay(&batch, trainer, list + first, last - first);
         place_dropout(trainer, place, pass);
-        if (forward(trainer, &batch) != SLIM_OK ||
+        if (forward(trainer, &batch, with_gradient) != SLIM_OK ||
             head(&sum, trainer, &batch,
                  with_gradient ? 1.0f / (float)targets : 0.0f) != SLIM_OK ||
             (with_gradient && backward(trainer, &batch) != SLIM_OK))

@@ -87,15 +87,16 @@ enum slim_status slim_trainer_open(struct slim_trainer *trainer)
 
     trainer->layer = slim_layer_new();
     trainer->tape = slim_tape_new();
+    trainer->tapes = calloc(arch->layers + 1, sizeof(struct slim_tape *));
     trainer->inputs = calloc(arch->layers + 2, sizeof(*trainer->inputs));
     trainer->grads = calloc(arch->tensor_count, sizeof(*trainer->grads));
     trainer->learned =
         calloc(2 * arch->tensor_count, sizeof(*trainer->learned));
     trainer->order =
         calloc(trainer->records->sequences + 1, sizeof(*trainer->order));
-    if (!trainer->layer || !trainer->tape || !trainer->inputs ||
-        !trainer->grads || !trainer->learned || !trainer->order ||
-        (trainer->adapters && !learn_adapters(trainer)))
+    if (!trainer->layer || !trainer->tape || !trainer->tapes ||
+        !trainer->inputs || !trainer->grads || !trainer->learned ||
+        !trainer->order || (trainer->adapters && !learn_adapters(trainer)))
         return slim_fail(trainer->run->diag, "O001", trainer->op->span,
                          "out of memory for training");
     return trainer->adapters ? SLIM_OK : learn_weights(trainer);
@@ -115,6 +116,9 @@ void slim_trainer_close(struct slim_trainer *trainer)
         free(one->m);
         free(one->v);
     }
+    for (size_t i = 0; trainer->tapes && i < layers; i++)
+        slim_tape_free(trainer->tapes[i]);
+    free(trainer->tapes);
     free(trainer->inputs);
     free(trainer->learned);
     free(trainer->grads);

@@ -36,7 +36,9 @@ struct slim_trainer {
     /* one pass: */
     struct slim_layer *layer;
     struct slim_tape *tape;
-    float **inputs; /* [layers + 2] stream before each part */
+    struct slim_tape **tapes; /* [layers], of those that keep theirs */
+    size_t first_kept;        /* layer; those before it are recomputed */
+    float **inputs;           /* [layers + 2] stream before each part */
     float *gradient[2];
     int32_t *ids, *targets;
     size_t *starts;
@@ -55,7 +57,16 @@ SLIM_NODISCARD enum slim_status slim_train(struct slim_trainer *trainer);
 
 #define SLIM_PASS_TOKENS 2048
 
-/* ---- pieces, in pass.c of this folder ---- */
+/*
+ * The first layer whose tape is kept from the forward to the backward of a pass
+ * of `tokens` tokens: from the last layer down, as many as fit `memory` bytes.
+ * The rest is computed a second time. *bytes: what they take. Results are the
+ * same either way.
+ */
+size_t slim_train_kept(size_t *bytes, const struct slim_shape *shape,
+                       size_t tokens, size_t memory);
+
+/* ---- pieces, in batch.c of this folder ---- */
 
 SLIM_NODISCARD enum slim_status slim_trainer_open(struct slim_trainer *trainer);
 void slim_trainer_close(struct slim_trainer *trainer);

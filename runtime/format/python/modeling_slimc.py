@@ -20,6 +20,10 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from .configuration_slimc import SlimcConfig
 
+# What outputs call the cache of keys and values: "cache" from 5.24 on.
+CACHE = "cache" if "cache" in CausalLMOutputWithPast.__dataclass_fields__ \
+    else "past_key_values"
+
 ACTIVATIONS = {
     "silu": functional.silu,
     "relu": functional.relu,
@@ -335,13 +339,14 @@ class SlimcModel(SlimcPreTrainedModel):
     def forward(self, input_ids=None, attention_mask=None, position_ids=None,
                 past_key_values=None, inputs_embeds=None, use_cache=None,
                 return_dict=None, output_attentions=None,
-                output_hidden_states=None, cache_position=None, **kwargs):
+                output_hidden_states=None, cache_position=None, cache=None,
+                **kwargs):
+        cache = past_key_values if cache is None else cache
         first = input_ids if inputs_embeds is None else inputs_embeds
         length = first.shape[1]
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache()
-        past = past_key_values.get_seq_length() if past_key_values is not None \
-            else 0
+        if use_cache and cache is None:
+            cache = DynamicCache()
+        past = 0 if cache is None else cache.get_seq_length()
         if position_ids is None and attention_mask is not None:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(0)
             position_ids = position_ids[:, past:past + length]
@@ -350,7 +355,7 @@ class SlimcModel(SlimcPreTrainedModel):
                                         device=first.device)[None]
         context = SimpleNamespace(
             ids=input_ids, given=inputs_embeds, positions=position_ids,
-            cache=past_key_values, past=past, config=self.config,
+            cache=cache, past=past, config=self.config,
             training=self.training, more=kwargs, layer=0, masks={})
         registers = {}
         x = self.run(self.described["before"], registers, context)
@@ -364,7 +369,7 @@ class SlimcModel(SlimcPreTrainedModel):
         x = self.run(self.described["after"], registers, context)
         states[-1] = x
         return BaseModelOutputWithPast(
-            last_hidden_state=x, past_key_values=past_key_values,
+            last_hidden_state=x, **{CACHE: cache},
             hidden_states=tuple(states) if output_hidden_states else None)
 
 
@@ -405,11 +410,12 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
 
     def forward(self, input_ids=None, attention_mask=None, position_ids=None,
                 past_key_values=None, inputs_embeds=None, labels=None,
-                use_cache=None, logits_to_keep=0, **kwargs):
+                use_cache=None, logits_to_keep=0, cache=None, **kwargs):
         kwargs.pop("return_dict", None)
+        cache = past_key_values if cache is None else cache
         out = self._modules[self.base_model_prefix](
-            input_ids, attention_mask, position_ids, past_key_values,
-            inputs_embeds, use_cache, **kwargs)
+            input_ids, attention_mask, position_ids, cache, inputs_embeds,
+            use_cache, **kwargs)
         hidden = out.last_hidden_state
         if isinstance(logits_to_keep, int):
             hidden = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
@@ -422,8 +428,8 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
                 logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(),
                 ignore_index=-100)
         return CausalLMOutputWithPast(
-            loss=loss, logits=logits, past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states)
+            loss=loss, logits=logits, hidden_states=out.hidden_states,
+            **{CACHE: getattr(out, CACHE)})
 
 
 # save_pretrained then copies these files beside the weights.

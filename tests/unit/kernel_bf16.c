@@ -1,0 +1,226 @@
+/* kernel_bf16.c - products in bf16 against the reference on rounded operands,
+ * and against themselves on another number of threads */
+#include "runtime/kernel/bf16.h"
+#include "runtime/kernel/kernel.h"
+#include "tests/kernel_cases.h"
+#include "tests/support.h"
+#include "tests/tolerance.h"
+
+#include <math.h>
+#include <string.h>
+
+struct sizes {
+    size_t rows, in, out;
+};
+
+/* Tiles: none whole, one, one and a half, many; odd depths. */
+static const struct sizes sizes[] = { { 1, 3, 5 },      { 15, 33, 17 },
+                                      { 16, 64, 31 },   { 47, 65, 128 },
+                                      { 128, 96, 64 },  { 145, 130, 77 },
+                                      { 300, 257, 96 }, { 1050, 72, 200 } };
+
+static float widened(uint16_t narrow)
+{
+    uint32_t bits = (uint32_t)narrow << 16;
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+/* Operands, and the same rounded: as bf16, and in f32. */
+struct operands {
+    struct sizes n;
+    float *x, *w, *dy, *bias, *x_round, *w_round, *dy_round;
+    uint16_t *narrow;
+};
+
+static float *rounded(const float *x, size_t count)
+{
+    uint16_t *narrow = malloc(count * sizeof(*narrow));
+    float *out = malloc(count * sizeof(*out));
+
+    assert_true(narrow && out);
+    slim_bf16_narrow(narrow, x, count);
+    for (size_t i = 0; i < count; i++)
+        out[i] = widened(narrow[i]);
+    free(narrow);
+    return out;
+}
+
+static struct operands make(struct sizes n)
+{
+    struct operands o = { .n = n,
+                          .x = slim_case_normal(n.rows * n.in, 1),
+                          .w = slim_case_normal(n.out * n.in, 2),
+                          .dy = slim_case_normal(n.rows * n.out, 3),
+                          .bias = slim_case_normal(n.out, 4) };
+
+    o.x_round = rounded(o.x, n.rows * n.in);
+    o.w_round = rounded(o.w, n.out * n.in);
+    o.dy_round = rounded(o.dy, n.rows * n.out);
+    o.narrow = malloc(n.out * n.in * sizeof(*o.narrow));
+    assert_non_null(o.narrow);
+    slim_bf16_narrow(o.narrow, o.w, n.out * n.in);
+    return o;
+}
+
+static void release(struct operands *o)
+{
+    float *all[] = { o->x,       o->w,       o->dy,      o->bias,
+                     o->x_round, o->w_round, o->dy_round };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        free(all[i]);
+    free(o->narrow);
+}
+
+/* Every product, one after the other: of `table` on narrow weights, or of the
+ * reference on rounded operands. The caller frees them. */
+static float *products(const struct operands *o,
+                       const struct slim_narrow_kernels *table, size_t *count)
+{
+    const struct slim_kernels *ref = &slim_kernels_ref;
+    struct sizes n = o->n;
+    size_t y = n.rows * n.out, x = n.rows * n.in, w = n.out * n.in;
+    float *out, *at;
+
+    *count = 2 * y + 2 * x + 2 * w;
+    at = out = slim_case_normal(*count, 5); /* what is added to */
+    for (int add = 0; add < 2; add++) {
+        const float *bias = add ? o->bias : NULL;
+        if (table) {
+            table->linear(at, o->x, o->narrow, bias, n.rows, n.in, n.out);
+            table->linear_grad_x(at + y, o->dy, o->narrow, n.rows, n.in, n.out,
+                                 add);
+            table->linear_grad_w(at + y + x, o->dy, o->x, n.rows, n.in, n.out,
+                                 add);
+        } else {
+            ref->linear(at, o->x_round, o->w_round, bias, n.rows, n.in, n.out);
+            ref->linear_grad_x(at + y, o->dy_round, o->w_round, n.rows, n.in,
+                               n.out, add);
+            ref->linear_grad_w(at + y + x, o->dy_round, o->x_round, n.rows,
+                               n.in, n.out, add);
+        }
+        at += y + x + w;
+    }
+    return out;
+}
+
+static const struct slim_narrow_kernels *table_or_skip(void)
+{
+    const struct slim_kernels *kernels = slim_kernels_bf16();
+
+    if (!kernels)
+        skip();
+    return kernels ? kernels->narrow : NULL;
+}
+
+static void equals_the_reference(void **state)
+{
+    const struct slim_narrow_kernels *table = table_or_skip();
+
+    (void)state;
+    for (size_t i = 0; table && i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct operands o = make(sizes[i]);
+        size_t count;
+        float *want = products(&o, NULL, &count);
+        float *have = products(&o, table, &count);
+        double far = slim_test_deviation_f32(have, want, count);
+
+        if (!(far <= SLIM_NEAR_F32_SUM))
+            print_error("%zu x %zu x %zu: %g\n", sizes[i].rows, sizes[i].in,
+                        sizes[i].out, far);
+        assert_true(far <= SLIM_NEAR_F32_SUM);
+        free(want);
+        free(have);
+        release(&o);
+    }
+}
+
+static void same_bits_on_any_threads(void **state)
+{
+    const struct slim_narrow_kernels *table = table_or_skip();
+
+    (void)state;
+    for (size_t i = 0; table && i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct operands o = make(sizes[i]);
+        size_t count;
+
+        slim_threads_set(1);
+        float *want = products(&o, table, &count);
+        for (size_t threads = 2; threads <= 5; threads++) {
+            slim_threads_set(threads);
+            float *have = products(&o, table, &count);
+            assert_memory_equal(have, want, count * sizeof(*have));
+            free(have);
+        }
+        slim_threads_set(0);
+        free(want);
+        release(&o);
+    }
+}
+
+/* A loss with rows that do not count, and its gradients: the reference on
+ * rounded x and w differs by the rounding of the logits' gradient alone. */
+static void losses(void **state)
+{
+    enum { ROWS = 70, WIDTH = 48, VOCAB = 301, ALL = ROWS * WIDTH };
+    const struct slim_narrow_kernels *table = table_or_skip();
+    struct operands o = make((struct sizes){ ROWS, WIDTH, VOCAB });
+    double have_nll[ROWS], want_nll[ROWS];
+    float *dx = calloc(2 * ALL, sizeof(float));
+    float *dw = calloc(2 * VOCAB * WIDTH, sizeof(float));
+    int32_t targets[ROWS];
+
+    (void)state;
+    for (int32_t r = 0; r < ROWS; r++)
+        targets[r] = r % 7 == 3 ? -1 : r * 37 % VOCAB;
+    assert_true(dx && dw);
+    table->cross_entropy_grad(have_nll, dx, dw, NULL, o.x, o.narrow, o.bias,
+                              targets, 0.5f, ROWS, WIDTH, VOCAB);
+    slim_kernels_ref.cross_entropy_grad(want_nll, dx + ALL, dw + VOCAB * WIDTH,
+                                        NULL, o.x_round, o.w_round, o.bias,
+                                        targets, 0.5f, ROWS, WIDTH, VOCAB);
+    for (size_t r = 0; r < ROWS; r++)
+        assert_true(fabs(have_nll[r] - want_nll[r]) <=
+                    SLIM_NEAR_F32_SUM * (1.0 + want_nll[r]));
+    assert_true(slim_test_error_f32(dx, dx + ALL, ALL) <= SLIM_NEAR_BF16);
+    assert_true(slim_test_error_f32(dw, dw + VOCAB * WIDTH, VOCAB * WIDTH) <=
+                SLIM_NEAR_BF16);
+    table->cross_entropy(want_nll, o.x, o.narrow, o.bias, targets, ROWS, WIDTH,
+                         VOCAB);
+    assert_memory_equal(have_nll, want_nll, sizeof(have_nll));
+    free(dx);
+    free(dw);
+    release(&o);
+}
+
+static void rounds_to_even(void **state)
+{
+    /* halfway down, halfway up, above halfway, to infinity, signs, NaN */
+    static const uint32_t from[] = { 0x3f808000, 0x3f818000, 0x3f808001,
+                                     0x7f7fffff, 0x80008000, 0xff800000,
+                                     0x7f800001, 0xffffffff };
+    static const uint16_t want[] = { 0x3f80, 0x3f82, 0x3f81, 0x7f80,
+                                     0x8000, 0xff80, 0x7fc0, 0xffff };
+    uint16_t have[sizeof(want) / sizeof(*want)];
+    float x[sizeof(want) / sizeof(*want)];
+
+    (void)state;
+    memcpy(x, from, sizeof(x));
+    slim_bf16_narrow(have, x, sizeof(want) / sizeof(*want));
+    assert_memory_equal(have, want, sizeof(want));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounds_to_even),
+        cmocka_unit_test(equals_the_reference),
+        cmocka_unit_test(same_bits_on_any_threads),
+        cmocka_unit_test(losses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
