@@ -27,6 +27,7 @@ slim_tests = \
     %D%/conformance/model \
     %D%/conformance/model_real \
     %D%/conformance/oracles \
+    %D%/conformance/rotate_families \
     %D%/conformance/saved \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
