@@ -49,6 +49,10 @@ static enum slim_status run_project(struct slim_project *project,
         .force = slim_cli_has(cli, SLIM_OPTION_force),
         .memory = RUN_MEMORY,
         .tape_memory = SLIM_TAPE_MEMORY,
+        .store = slim_store_open(
+            slim_store_place(slim_cli_value(cli, SLIM_OPTION_store),
+                             cli->arena),
+            cli->arena, &project->diag),
     };
 
     slim_cli_print_maps(cli, run.progress.out);

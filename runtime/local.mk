@@ -129,6 +129,25 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/stage/speed.h \
     %D%/stage/units.c \
     %D%/stage/units.h \
+    %D%/stage/walk.c \
+    %D%/stage/walk.h \
+    %D%/store/codec.h \
+    %D%/store/codec_adapter.c \
+    %D%/store/codec_model.c \
+    %D%/store/codec_tokens.c \
+    %D%/store/codecs.c \
+    %D%/store/entry.c \
+    %D%/store/causes.c \
+    %D%/store/causes.h \
+    %D%/store/files.c \
+    %D%/store/journal.c \
+    %D%/store/journal.h \
+    %D%/store/lock.c \
+    %D%/store/memo.c \
+    %D%/store/memo.h \
+    %D%/store/object.c \
+    %D%/store/store.c \
+    %D%/store/store.h \
     %D%/train/batch.c \
     %D%/train/lora.c \
     %D%/train/schedule.c \

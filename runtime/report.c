@@ -93,13 +93,26 @@ static const char *change(struct slim_run *run)
         slim_text_count(run->arena, less ? before - after : after - before));
 }
 
+/* "dense 1.39258": what an operation measured, or NULL. */
+static const char *measured(struct slim_run *run, const struct slim_op *op)
+{
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        if (m->op == op)
+            return slim_arena_printf(run->arena,
+                                     m->protocol ? "%s %.6g" : "%s %.10g",
+                                     m->label, m->value);
+    return NULL;
+}
+
 /* What stands in the middle of the line: the plan's integers, then what the
  * run found out. */
 static const char *middle(struct slim_run *run, const struct slim_op *op)
 {
     const char *resolved = op->resolved ? op->resolved : "";
-    const char *detail = run->detail ? run->detail : "";
+    const char *detail = run->detail ? run->detail : measured(run, op);
 
+    if (!detail)
+        detail = "";
     return slim_arena_printf(run->arena, "%s%s%s", resolved,
                              *resolved && *detail ? ", " : "", detail);
 }
@@ -130,6 +143,46 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
     struct slim_text *lines = run->results[op->id].report;
     if (lines && lines->data)
         fputs(lines->data, out);
+    fflush(out);
+}
+
+void slim_report_hit(struct slim_run *run, const struct slim_op *op,
+                     const struct slim_kept *entry)
+{
+    FILE *out = run->progress.out;
+    char key[65];
+
+    if (op->stage->hidden || op->implied)
+        return;
+    slim_digest_hex(key, &entry->key);
+    if (is_json(run)) {
+        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:s,s:b,s:s,s:f,s:I}", "v", 1,
+                                "event", "stage", "stage", op->stage->name,
+                                "text", op->text, "result", middle(run, op),
+                                "hit", 1, "key", key, "saved", entry->seconds,
+                                "params", (json_int_t)params_of(run->shape)));
+        return;
+    }
+    fprintf(out, " = %-34s %7s %9s  %s\n", clipped(run, op->text), "hit",
+            change(run), middle(run, op));
+    if (entry->report)
+        fputs(entry->report, out);
+    fflush(out);
+}
+
+void slim_report_resumed(struct slim_run *run, const struct slim_op *op,
+                         size_t units, size_t of, const char *what)
+{
+    FILE *out = run->progress.out;
+
+    if (is_json(run))
+        put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:I,s:I,s:s}", "v", 1,
+                                "event", "resume", "stage", op->stage->name,
+                                "text", op->text, "done", (json_int_t)units,
+                                "of", (json_int_t)of, "unit", what));
+    else
+        fprintf(out, " ~ %-34s %7s %9s  %zu of %zu %s were done\n",
+                clipped(run, op->text), "", "", units, of, what);
     fflush(out);
 }
 
@@ -193,6 +246,10 @@ void slim_report_end(struct slim_run *run)
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (m->protocol)
             metric_line(run, m);
+    if (run->hits)
+        fprintf(out, "   store        %zu %s, which took %s\n", run->hits,
+                run->hits == 1 ? "hit" : "hits",
+                slim_text_seconds(run->arena, run->saved_seconds));
     for (size_t i = 0; i < run->saved_count; i++)
         fprintf(out, "   wrote        %s\n", run->saved[i]);
     fprintf(out, "   took         %s, peak memory %s\n",

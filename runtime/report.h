@@ -8,6 +8,12 @@ void slim_report_start(struct slim_run *run);
 /* One finished operation; implied and hidden ones are silent. */
 void slim_report_stage(struct slim_run *run, const struct slim_op *op,
                        double seconds);
+/* One whose results were kept. */
+void slim_report_hit(struct slim_run *run, const struct slim_op *op,
+                     const struct slim_kept *entry);
+/* One that goes on where an earlier run was stopped: "12 of 40 steps". */
+void slim_report_resumed(struct slim_run *run, const struct slim_op *op,
+                         size_t units, size_t of, const char *what);
 void slim_report_end(struct slim_run *run);
 
 /* Most memory the process has had, in bytes. */

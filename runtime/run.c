@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "runtime/report.h"
+#include "runtime/store/journal.h"
+#include "runtime/store/memo.h"
 #include "runtime/train/lora.h"
 
 #include <stdlib.h>
@@ -55,23 +57,29 @@ static void release(struct slim_result *result)
     *result = (struct slim_result){ 0 };
 }
 
-/* Whether an operation after `op` reads what `from` gave. `prune steps=2` runs
- * the scoring again, and slice may carry out the rotation itself, so what
- * scores and rotations were made from must stay as well. */
+void slim_run_release(struct slim_run *run, const struct slim_op *op)
+{
+    release(&run->results[op->id]);
+    slim_memo_released(run, op);
+}
+
+/* Whether an operation after `op` reads what `from` gave, or what the
+ * operations read that it runs again. */
 static bool read_later(const struct slim_op *op, const struct slim_op *from)
 {
-    for (const struct slim_op *later = op->next; later; later = later->next)
+    for (const struct slim_op *later = op->next; later; later = later->next) {
+        bool repeats = later->stage->repeats && later->stage->repeats(later);
+
         for (size_t i = 0; i < later->input_count; i++) {
             const struct slim_op *source = later->inputs[i].op;
 
             if (source == from)
                 return true;
-            for (size_t j = 0; j < source->input_count; j++)
-                if (source->inputs[j].op == from &&
-                    (later->inputs[i].type == SLIM_TYPE_SCORES ||
-                     later->inputs[i].type == SLIM_TYPE_ROTATION))
+            for (size_t j = 0; repeats && j < source->input_count; j++)
+                if (source->inputs[j].op == from)
                     return true;
         }
+    }
     return false;
 }
 
@@ -80,7 +88,7 @@ static void release_dead(struct slim_run *run, const struct slim_op *op)
     for (const struct slim_op *from = run->program->first; from != op->next;
          from = from->next)
         if (!read_later(op, from))
-            release(&run->results[from->id]);
+            slim_run_release(run, from);
 }
 
 /* An error that found no place of its own happened at this line. */
@@ -91,25 +99,123 @@ static void place_errors(struct slim_run *run, const struct slim_op *op)
             e->span = op->span;
 }
 
-static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
+enum slim_status slim_run_execute(struct slim_run *run,
+                                  const struct slim_op *op)
+{
+    struct slim_journal *outer = run->journal;
+    struct slim_journal journal;
+
+    if (!op->stage->run)
+        return SLIM_OK;
+    run->journal =
+        op->stage->journal ? slim_journal_open(&journal, run, op) : NULL;
+    enum slim_status status = op->stage->run(run, op);
+    slim_journal_close(run->journal, status == SLIM_OK);
+    run->journal = outer;
+    return status;
+}
+
+static void say_waiting(void *context)
+{
+    const struct slim_op *op = context;
+
+    fprintf(stderr, "slimc: another process is at work on '%s'; waiting\n",
+            op->text);
+}
+
+/* What the operation gives is kept already. */
+static bool take_hit(struct slim_run *run, const struct slim_op *op)
+{
+    if (!slim_memo_find(run, op) || !slim_memo_take(run, op))
+        return false;
+    const struct slim_kept *entry = run->memos[op->id].entry;
+
+    if (run->memos[op->id].shape)
+        run->shape = run->memos[op->id].shape;
+    run->detail = entry->detail;
+    if (!op->stage->hidden && !op->implied) {
+        run->hits++;
+        run->saved_seconds += entry->seconds;
+    }
+    slim_report_hit(run, op, entry);
+    release_dead(run, op);
+    return true;
+}
+
+static enum slim_status work(struct slim_run *run, const struct slim_op *op)
 {
     double started = slim_now();
+    enum slim_status status = slim_memo_inputs(run, op);
+
+    run->detail = NULL;
+    if (status == SLIM_OK)
+        status = slim_run_execute(run, op);
+    slim_progress_end(&run->progress);
+    if (status != SLIM_OK) {
+        place_errors(run, op);
+        return status;
+    }
+    double seconds = slim_now() - started;
+    double all = seconds + (op->stage->journal ? run->earlier_seconds : 0.0);
+    if (run->results[op->id].model)
+        run->shape = run->results[op->id].model->shape;
+    const char *detail = run->detail;
+    slim_memo_keep(run, op, all);
+    run->detail = detail;
+    run->ran++;
+    slim_report_stage(run, op, seconds);
+    release_dead(run, op);
+    return SLIM_OK;
+}
+
+/* Sources run where they are needed; tokens were made ready before. */
+static bool waits(const struct slim_run *run, const struct slim_op *op)
+{
+    return run->store && op->stage->keeping == SLIM_KEEP_SOURCE;
+}
+
+static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
+{
+    struct slim_lock lock = { .file = -1 };
+    bool keyed;
 
     run->detail = NULL;
     run->shape_before = run->shape;
     if (slim_interrupted())
         return slim_fail(run->diag, "C130", op->span,
                          "interrupted before this stage");
-    if (op->stage->run && op->stage->run(run, op) != SLIM_OK) {
-        slim_progress_end(&run->progress);
+    if (waits(run, op) || take_hit(run, op))
+        return SLIM_OK;
+    keyed = run->store && run->memos[op->id].keyed;
+    if (keyed && !slim_lock_take(&lock, run->store, &run->memos[op->id].key,
+                                 say_waiting, (void *)(uintptr_t)op))
+        return slim_fail(run->diag, "C130", op->span,
+                         "interrupted while another process is at work on it");
+    /* it may have been made while this one waited */
+    if (keyed && take_hit(run, op)) {
+        slim_lock_release(&lock);
+        return SLIM_OK;
+    }
+    enum slim_status status = work(run, op);
+    slim_lock_release(&lock);
+    return status;
+}
+
+/* What can fail early, of all that will run: what is kept needs nothing. What
+ * is made here, tokens, is kept at once, so that what reads them is known. */
+static enum slim_status prepare_one(struct slim_run *run,
+                                    const struct slim_op *op)
+{
+    double started = slim_now();
+
+    if (slim_memo_find(run, op) || !op->stage->prepare)
+        return SLIM_OK;
+    if (op->stage->prepare(run, op) != SLIM_OK) {
         place_errors(run, op);
         return SLIM_FAILED;
     }
-    if (run->results[op->id].model)
-        run->shape = run->results[op->id].model->shape;
-    slim_progress_end(&run->progress);
-    slim_report_stage(run, op, slim_now() - started);
-    release_dead(run, op);
+    if (run->store && !op->stage->run)
+        slim_memo_keep(run, op, slim_now() - started);
     return SLIM_OK;
 }
 
@@ -118,10 +224,8 @@ static enum slim_status run_all(struct slim_run *run)
     const struct slim_op *first = run->program->first;
 
     for (const struct slim_op *op = first; op; op = op->next)
-        if (op->stage->prepare && op->stage->prepare(run, op) != SLIM_OK) {
-            place_errors(run, op);
+        if (prepare_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
-        }
     for (const struct slim_op *op = first; op; op = op->next)
         if (run_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
@@ -136,11 +240,14 @@ enum slim_status slim_run_program(struct slim_run *run)
     run->shape = run->input->shape;
     run->results =
         SLIM_NEW_ARRAY(run->arena, program->count, struct slim_result);
+    if (run->store)
+        slim_memo_open(run);
     slim_report_start(run);
     enum slim_status status = run_all(run);
     if (status == SLIM_OK)
         slim_report_end(run);
     for (unsigned i = 0; i < program->count; i++)
         release(&run->results[i]);
+    slim_memo_close(run);
     return status;
 }

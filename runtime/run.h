@@ -6,6 +6,7 @@
 #include "compiler/ir/stage.h"
 #include "runtime/data/data.h"
 #include "runtime/model/model.h"
+#include "runtime/store/store.h"
 
 /* A number that was measured, with everything that makes it comparable. */
 struct slim_metric {
@@ -27,6 +28,8 @@ struct slim_scores {
 };
 void slim_scores_free(struct slim_scores *scores);
 
+struct slim_memo;     /* runtime/store/memo.h */
+struct slim_journal;  /* runtime/store/journal.h */
 struct slim_rotation; /* runtime/stage/rotate.h */
 struct slim_adapters; /* runtime/train/lora.h */
 
@@ -69,8 +72,16 @@ struct slim_run {
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail; /* the middle of the finished line:
+    const char *detail;              /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
+    struct slim_store *store;        /* NULL: nothing is kept */
+    enum slim_hashing hashing;       /* of files that a run reads */
+    struct slim_memo *memos;         /* [program->count], with a store */
+    struct slim_digest input_digest; /* of the model, once it is known */
+    struct slim_journal *journal;    /* of the operation that runs, or NULL */
+    size_t hits, ran;                /* operations so far */
+    double earlier_seconds;          /* the operation took, in runs before */
+    double saved_seconds;            /* that hits took when they were made */
 };
 
 /* Runs a program: first every sample is tokenized and every output checked
@@ -87,5 +98,15 @@ struct slim_tokens *slim_run_tokens(struct slim_run *run,
                                     const struct slim_op *op);
 struct slim_result *slim_run_result(struct slim_run *run,
                                     const struct slim_op *op);
+/* The shape of the model that an operation reads, which may not be in memory.
+ * NULL: it is not known. */
+const struct slim_shape *slim_run_shape(struct slim_run *run,
+                                        const struct slim_op *op);
+
+/* For the store: runs one operation whose inputs are there, or frees what it
+ * gave. */
+SLIM_NODISCARD enum slim_status slim_run_execute(struct slim_run *run,
+                                                 const struct slim_op *op);
+void slim_run_release(struct slim_run *run, const struct slim_op *op);
 
 #endif

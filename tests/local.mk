@@ -72,6 +72,7 @@ slim_tests = \
     %D%/unit/prune_count \
     %D%/unit/score_terms \
     %D%/unit/shape \
+    %D%/unit/store \
     %D%/unit/support \
     %D%/unit/tokenizer \
     %D%/unit/train_tape
@@ -93,7 +94,9 @@ slim_scripts = \
     %D%/layers.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \
-    %D%/same_bytes.tap
+    %D%/same_bytes.tap \
+    %D%/store.tap \
+    %D%/store_kill.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap
@@ -154,6 +157,7 @@ AM_TESTS_ENVIRONMENT = \
     srcdir='$(abs_top_srcdir)'; export srcdir; \
     builddir='$(abs_top_builddir)'; export builddir; \
     OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY; \
+    SLIMC_STORE=none; export SLIMC_STORE; \
     unset SLIMC_FAIL_WRITE SLIMC_STOP_WRITE SLIMC_DATA;
 
 # The four kinds of slim_share_directory, as links into the source tree.

@@ -185,6 +185,9 @@ SLIM_NODISCARD enum slim_status slim_program_read(
 /* What the resolve pass found: " -> \"3/3 heads\" params=1 kv=3x30 ...", or
  * nothing. A size of 3 in 30 layers is written 3x30. */
 void slim_op_print_resolved(struct slim_text *out, const struct slim_op *op);
+/* " 20% of params", " in mlp layers 1..-2"; nothing where none is written. */
+void slim_op_print_amount(struct slim_text *out, const struct slim_op *op);
+void slim_op_print_where(struct slim_text *out, const struct slim_op *op);
 void slim_shape_print(struct slim_text *out, const struct slim_shape *shape);
 
 /* Every rule that a program must obey, one error for each that it breaks:

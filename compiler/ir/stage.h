@@ -3,6 +3,7 @@
 #define SLIM_STAGE_H
 
 #include "compiler/ir/ir.h"
+#include "compiler/ir/keeping.h"
 #include "compiler/ir/param.h"
 #include "compiler/ir/sample.h"
 
@@ -67,6 +68,7 @@ struct slim_amount_rule {
 };
 
 struct slim_run;
+struct slim_causes; /* runtime/store/causes.h */
 
 struct slim_stage {
     const char *name;
@@ -101,6 +103,14 @@ struct slim_stage {
     enum slim_status (*prepare)(struct slim_run *run, const struct slim_op *op);
     /* Does it. NULL: nothing to do at run time. */
     enum slim_status (*run)(struct slim_run *run, const struct slim_op *op);
+
+    /* For the store: compiler/ir/keeping.h says what each means. */
+    enum slim_keeping keeping;
+    bool (*causes)(struct slim_causes *causes, struct slim_run *run,
+                   const struct slim_op *op);
+    bool (*repeats)(const struct slim_op *op);
+    const char *(*outside)(struct slim_run *run, const struct slim_op *op);
+    bool journal;
 };
 
 /* The table, sorted by name, NULL-terminated; defined by the runtime, handed

@@ -123,3 +123,8 @@ const char *slim_blas_fix(char **argv)
         (void)snprintf(found, sizeof found, "%s", core);
     return found;
 }
+
+const char *slim_numerics(void)
+{
+    return openblas_get_config();
+}

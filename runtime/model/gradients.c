@@ -296,14 +296,43 @@ static enum slim_status backward_apart(struct backward *run, long part)
     return status;
 }
 
+static struct slim_gradient_state state_of(struct backward *run)
+{
+    return (struct slim_gradient_state){
+        .stream = run->stream.data,
+        .stream_count = run->pass.windows * run->room,
+        .table = run->table ? run->tied.data : NULL,
+        .table_count = run->table ? run->table_count : 0,
+        .loss = &run->sum,
+    };
+}
+
+static size_t resume(struct backward *run)
+{
+    struct slim_gradient_state state = state_of(run);
+
+    zero(run->stream.data, state.stream_count);
+    return run->visit->resume ? run->visit->resume(run->visit->context, &state)
+                              : 0;
+}
+
 static enum slim_status backward_part(struct backward *run, long part)
 {
+    const struct slim_gradient_visit *visit = run->visit;
+    size_t layers = run->pass.model->info->arch->layers;
+
+    run->pass.patient = visit->done != NULL;
     if (slim_layer_load(run->pass.layer, run->pass.model, part,
                         run->pass.diag) != SLIM_OK ||
         grads_place(run, part) != SLIM_OK)
         return SLIM_FAILED;
-    return run->visit->per_sample ? backward_apart(run, part)
-                                  : backward_together(run, part);
+    enum slim_status status = visit->per_sample ? backward_apart(run, part)
+                                                : backward_together(run, part);
+    if (status != SLIM_OK || !visit->done || part == run->lowest)
+        return status;
+    struct slim_gradient_state state = state_of(run);
+    return visit->done(visit->context, (size_t)((long)layers + 1 - part),
+                       &state);
 }
 
 static enum slim_status backward_open(struct backward *run)
@@ -372,9 +401,14 @@ enum slim_status slim_model_gradients(double *loss, struct slim_model *model,
     long layers = (long)model->info->arch->layers;
     enum slim_status status = backward_open(&run);
 
-    for (long part = -1; part < layers && status == SLIM_OK; part++)
+    long first = layers;
+    if (status == SLIM_OK)
+        first -= (long)resume(&run);
+    /* what is done needs no inputs any more, but the shared table does */
+    long inputs = run.table ? layers : first;
+    for (long part = -1; part < inputs && status == SLIM_OK; part++)
         status = forward_part(&run, part);
-    for (long part = layers; part >= run.lowest && status == SLIM_OK; part--)
+    for (long part = first; part >= run.lowest && status == SLIM_OK; part--)
         status = backward_part(&run, part);
     if (status == SLIM_OK && loss)
         *loss = run.sum / ((double)windows * (double)(length - 1));

@@ -24,6 +24,7 @@ struct slim_buffer *slim_buffer_new(size_t count)
     }
     buffer->count = count;
     buffer->references = 1;
+    buffer->region = NULL;
     return buffer;
 }
 
@@ -31,8 +32,48 @@ void slim_buffer_release(struct slim_buffer *buffer)
 {
     if (!buffer || --buffer->references > 0)
         return;
-    free(buffer->data);
+    if (buffer->region)
+        slim_region_release(buffer->region);
+    else
+        free(buffer->data);
     free(buffer);
+}
+
+struct slim_region *slim_region_new(struct slim_map *map)
+{
+    struct slim_region *region = malloc(sizeof(*region));
+
+    if (!region) {
+        slim_map_close(map);
+        return NULL;
+    }
+    *region = (struct slim_region){ .map = *map, .references = 1 };
+    return region;
+}
+
+void slim_region_release(struct slim_region *region)
+{
+    if (!region || --region->references > 0)
+        return;
+    slim_map_close(&region->map);
+    free(region);
+}
+
+struct slim_buffer *slim_buffer_mapped(struct slim_region *region, size_t at,
+                                       size_t count)
+{
+    struct slim_buffer *buffer = malloc(sizeof(*buffer));
+
+    if (!buffer)
+        return NULL;
+    *buffer =
+        (struct slim_buffer){ .data =
+                                  (float *)(uintptr_t)(region->map.data + at),
+                              .count = count,
+                              .references = 1,
+                              .region = region };
+    region->references++;
+    return buffer;
 }
 
 static void maps_release(struct slim_maps *maps)
@@ -202,12 +243,17 @@ static void weight_clear(struct slim_weight *weight)
     *weight = (struct slim_weight){ 0 };
 }
 
+void slim_model_forget(struct slim_model *model)
+{
+    for (size_t i = 0; i < model->info->arch->tensor_count; i++)
+        weight_clear(&model->weights[i]);
+}
+
 void slim_model_free(struct slim_model *model)
 {
     if (!model)
         return;
-    for (size_t i = 0; i < model->info->arch->tensor_count; i++)
-        weight_clear(&model->weights[i]);
+    slim_model_forget(model);
     maps_release(model->maps);
     free(model->weights);
     free(model);

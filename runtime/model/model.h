@@ -3,6 +3,7 @@
 #define SLIM_MODEL_H
 
 #include "base/diag.h"
+#include "base/file.h"
 #include "compiler/ir/arch.h"
 #include "runtime/kernel/kernel.h"
 
@@ -20,7 +21,20 @@ struct slim_buffer {
     float *data;
     size_t count;
     long references;
+    struct slim_region *region; /* that holds data; NULL: data is its own */
 };
+
+/* A mapped file whose parts are buffers, gone with the last of them. */
+struct slim_region {
+    struct slim_map map;
+    long references;
+};
+/* Takes the map over, also where it returns NULL: no memory. */
+struct slim_region *slim_region_new(struct slim_map *map);
+void slim_region_release(struct slim_region *region);
+/* `count` floats from byte `at` on, read only. NULL: no memory. */
+struct slim_buffer *slim_buffer_mapped(struct slim_region *region, size_t at,
+                                       size_t count);
 SLIM_NODISCARD struct slim_buffer *slim_buffer_new(size_t count); /* NULL: no
                                                                      memory */
 void slim_buffer_release(struct slim_buffer *buffer);
@@ -46,6 +60,8 @@ SLIM_NODISCARD enum slim_status slim_model_load(
 /* A second model that shares everything with the first. */
 struct slim_model *slim_model_copy(const struct slim_model *model);
 void slim_model_free(struct slim_model *model);
+/* Leaves no tensor any numbers: they are given one by one. */
+void slim_model_forget(struct slim_model *model);
 
 /*
  * The tensor as f32 [rows, cols] in [out, in] order, into `out` (of
@@ -208,6 +224,15 @@ SLIM_NODISCARD enum slim_status slim_model_logits(
  * window apart (visit then gets the window's number; all windows of a layer
  * come before the next layer's): used for Fisher diagonals.
  */
+/* What the rest of a backward pass needs of the parts that are done. */
+struct slim_gradient_state {
+    float *stream; /* gradient of the residual stream */
+    size_t stream_count;
+    float *table; /* of the table that head and embedding share; may be NULL */
+    size_t table_count;
+    double *loss; /* sum so far */
+};
+
 struct slim_gradient_visit {
     void *context;
     enum slim_status (*visit)(void *context, long layer, size_t window,
@@ -217,6 +242,12 @@ struct slim_gradient_visit {
     /* Which gradients to make; NULL: all. Parts below the lowest that holds a
      * wanted tensor are not run backward, nor visited. */
     bool (*wanted)(void *context, const struct slim_tensor *tensor);
+    /* For who keeps a journal, both or none: how many parts an earlier pass had
+     * done, after its state was put back; and that one more is done now. With
+     * them Ctrl-C is not asked for inside a part. */
+    size_t (*resume)(void *context, const struct slim_gradient_state *state);
+    enum slim_status (*done)(void *context, size_t parts,
+                             const struct slim_gradient_state *state);
 };
 SLIM_NODISCARD enum slim_status slim_model_gradients(
     double *loss, struct slim_model *model, const int32_t *ids, size_t windows,

@@ -63,7 +63,7 @@ enum slim_status slim_pass_tick(struct slim_pass *pass, double work)
     pass->done += work;
     if (pass->tick)
         pass->tick(pass->context, pass->done, pass->total);
-    return slim_pass_going(pass->diag);
+    return pass->patient ? SLIM_OK : slim_pass_going(pass->diag);
 }
 
 size_t slim_pass_width(const struct slim_shape *shape)

@@ -24,6 +24,7 @@ struct slim_pass {
     void (*tick)(void *, double, double);
     void *context;
     double done, total;
+    bool patient; /* Ctrl-C is the caller's to see */
 };
 
 /* Everything but model, kernels, diag, ids, windows, length and the tick is

@@ -28,7 +28,7 @@ static double leaf_value(struct slim_run *run, const struct slim_op *op,
     if (!leaf->measure) {
         (void)slim_fact_value(&value, leaf->metric,
                               leaf->base ? run->input->shape
-                                         : slim_run_model(run, op)->shape);
+                                         : slim_run_shape(run, op));
         return value;
     }
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
@@ -105,6 +105,7 @@ const struct slim_stage slim_stage_assert = {
     .version = 1,
     .needs = SLIM_TYPE_MODEL,
     .keeps_function = true,
+    .keeping = SLIM_KEEP_NOTHING,
     .params = params,
     .args_size = sizeof(struct assert_args),
     .run = run_assert,

@@ -50,9 +50,7 @@ static void first_columns(double *out, const double *a, size_t rows,
         memcpy(out + i * kept, a + i * width, kept * sizeof(*out));
 }
 
-/* Columns that the slice of this rotation will keep; all if there is none. */
-static size_t sliced_width(const struct slim_op *rotate, size_t site,
-                           size_t kept)
+size_t slim_rotate_kept(const struct slim_op *rotate, size_t site, size_t kept)
 {
     for (const struct slim_op *op = rotate->next; op; op = op->next)
         if (op->after && op->stage != rotate->stage &&
@@ -106,7 +104,7 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
                          "out of memory for a basis of %zu x %zu", width, kept);
     first_columns(out->q, gram, width, width, kept);
     if (args->orient == SLIM_ORIENT_RANDOM &&
-        !turn(out, sliced_width(rotate, site, kept), seed + 1000003 * site))
+        !turn(out, slim_rotate_kept(rotate, site, kept), seed + 1000003 * site))
         return slim_fail(diag, "R202", rotate->span,
                          "no random orientation was found for site %zu", site);
     return SLIM_OK;
@@ -306,7 +304,8 @@ enum slim_status slim_for_groups(
         for (size_t i = 0; i <= count; i++)
             starts[i] = tokens->starts[at + i] - first;
         struct slim_batch batch = { tokens->ids + first, count, starts };
-        if (slim_interrupted())
+        /* with a journal the unit is finished, and its state written */
+        if (slim_interrupted() && !run->journal)
             return slim_fail(run->diag, "C130", op->span, "interrupted");
         if (visit(context, &batch, first, starts[count]) != SLIM_OK)
             return SLIM_FAILED;

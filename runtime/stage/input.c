@@ -1,5 +1,8 @@
 /* input.c - the model as it is read: the first operation of every program */
 #include "runtime/run.h"
+#include "runtime/store/causes.h"
+
+#include <string.h>
 
 static enum slim_status resolve_input(struct slim_op *op,
                                       struct slim_diag *diag)
@@ -16,6 +19,25 @@ static enum slim_status run_input(struct slim_run *run,
                            run->diag);
 }
 
+/* Weights, and what says how they are computed with. */
+static bool causes_input(struct slim_causes *causes, struct slim_run *run,
+                         const struct slim_op *op)
+{
+    const struct slim_model_info *info = run->input;
+    struct slim_digest config =
+        slim_hash(info->config_text, strlen(info->config_text));
+
+    (void)op;
+    slim_causes_digest(causes, "config", &config);
+    if (!slim_causes_file(causes, "family", run, info->arch->file))
+        return false;
+    for (size_t i = 0; i < info->checkpoint->file_count; i++)
+        if (!slim_causes_file(causes, "weights", run,
+                              info->checkpoint->files[i].path))
+            return false;
+    return true;
+}
+
 const struct slim_stage slim_stage_input = {
     .name = "input",
     .summary = "the model that is to be made smaller",
@@ -23,6 +45,8 @@ const struct slim_stage slim_stage_input = {
     .hidden = true,
     .gives = SLIM_TYPE_MODEL,
     .keeps_function = true,
+    .keeping = SLIM_KEEP_SOURCE,
+    .causes = causes_input,
     .resolve = resolve_input,
     .run = run_input,
 };

@@ -5,6 +5,8 @@
 #include "runtime/stage/score.h"
 #include "runtime/stage/stages.h"
 #include "runtime/stage/units.h"
+#include "runtime/store/causes.h"
+#include "runtime/store/memo.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -154,6 +156,41 @@ enum slim_status slim_prune_resolve(struct slim_op *op, struct slim_diag *diag)
     return SLIM_OK;
 }
 
+static bool repeats_prune(const struct slim_op *op)
+{
+    const struct slim_prune_args *args = op->args;
+
+    return args->steps > 1;
+}
+
+/* Counts after each step; where scores decide them, or an earlier prune did,
+ * what is asked for. With steps also how scores are made again. */
+static bool causes_prune(struct slim_causes *causes, struct slim_run *run,
+                         const struct slim_op *op)
+{
+    const struct slim_prune_plan *plan = op->plan;
+    const struct slim_shape *before = slim_run_shape(run, op);
+    const struct slim_op *scored = slim_op_input(op, SLIM_TYPE_SCORES);
+    struct slim_text text = { 0 };
+
+    if (!before)
+        return false;
+    if (plan->global || !slim_shape_equal(before, op->before)) {
+        slim_causes_written(causes, op);
+    } else {
+        for (size_t i = 0; i < plan->steps * plan->groups->count; i++)
+            slim_text_printf(&text, " %zu", plan->keep[i]);
+        slim_causes_add(causes, "units", "%s", text.data ? text.data : "");
+        slim_text_free(&text);
+    }
+    slim_causes_add(causes, "untie", "%s", plan->untie ? "yes" : "no");
+    if (plan->steps > 1 && !run->memos[scored->id].keyed)
+        return false;
+    if (plan->steps > 1)
+        slim_causes_digest(causes, "scoring", &run->memos[scored->id].key);
+    return true;
+}
+
 const struct slim_stage slim_stage_prune = {
     .name = "prune",
     .summary = "removes the units with the lowest scores",
@@ -172,4 +209,6 @@ const struct slim_stage slim_stage_prune = {
     .check = check,
     .resolve = slim_prune_resolve,
     .run = slim_prune_run,
+    .causes = causes_prune,
+    .repeats = repeats_prune,
 };

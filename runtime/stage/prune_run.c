@@ -34,6 +34,7 @@ static enum slim_status score_again(struct slim_scores **out,
     memcpy(inner.results, run->results, bytes);
     inner.results[source->id].model = model;
     inner.results[scored->id].scores = NULL;
+    inner.journal = NULL; /* it is that of the prune */
     status = scored->stage->run(&inner, scored);
     *out = inner.results[scored->id].scores;
     run->progress = inner.progress;

@@ -2,6 +2,7 @@
 #include "runtime/stage/rotate.h"
 
 #include "base/text.h"
+#include "runtime/store/causes.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -274,6 +275,22 @@ static enum slim_status run_rotate(struct slim_run *run,
     return status == SLIM_OK ? self_test(run, op, result->model) : status;
 }
 
+/* A slice that follows at once changes defaults, and one that follows at all
+ * the columns that are turned at random. */
+static bool causes_rotate(struct slim_causes *causes, struct slim_run *run,
+                          const struct slim_op *op)
+{
+    const struct slim_rotate_args *args = op->args;
+
+    (void)run;
+    slim_causes_shape(causes, "shape", op->after);
+    slim_causes_add(causes, "interleaved", "%s", op->fused ? "yes" : "no");
+    if (args->orient == SLIM_ORIENT_RANDOM)
+        slim_causes_add(causes, "turned", "%zu",
+                        slim_rotate_kept(op, 0, op->before->sites[0]));
+    return true;
+}
+
 const struct slim_stage slim_stage_rotate = {
     .name = "rotate",
     .summary = "turn the residual stream into a basis in which the last "
@@ -290,4 +307,6 @@ const struct slim_stage slim_stage_rotate = {
     .check = check_rotate,
     .resolve = resolve_rotate,
     .run = run_rotate,
+    .causes = causes_rotate,
+    .journal = true,
 };

@@ -91,6 +91,10 @@ SLIM_NODISCARD enum slim_status slim_absorb_norms(struct slim_model **out,
 bool slim_absorbs(const struct slim_shape *shape);
 void slim_absorb_shape(struct slim_shape *shape);
 
+/* Columns that the slice of this rotation will keep; `kept` if there is none or
+ * it keeps more. */
+size_t slim_rotate_kept(const struct slim_op *rotate, size_t site, size_t kept);
+
 /* What gathering and turning cost, for the plan. */
 struct slim_cost slim_rotate_cost(const struct slim_op *rotate);
 

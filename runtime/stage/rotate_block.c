@@ -8,29 +8,13 @@
  * (W Q_d)(Q_d^T x) = W P x. One pass over a layer is enough, and no block kind
  * needs to know about slicing.
  */
-#include "runtime/stage/rotate.h"
+#include "runtime/stage/walk.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct walk {
-    struct slim_run *run;
-    const struct slim_op *op;
-    const struct slim_shape *shape; /* of the result */
-    struct slim_model *from, *to;
-    const struct slim_tokens *tokens;
-    struct slim_layer *layer;
-    struct slim_rotation *rotation;
-    struct slim_stream stream; /* original basis, full width */
-    double *gram;
-    float *normed; /* cov=normed: a group's vectors divided by their RMS */
-    struct slim_basis here; /* basis of the site we stand at */
-    size_t site;
-    double done, work; /* tokens through a layer: so far, and of all */
-};
-
-static enum slim_status no_memory(const struct walk *walk)
+static enum slim_status no_memory(const struct slim_walk *walk)
 {
     return slim_fail(walk->run->diag, "O001", walk->op->span,
                      "out of memory for %zu tokens of width %zu",
@@ -48,7 +32,7 @@ static float first_eps(const struct slim_shape *shape)
     return 0.0f;
 }
 
-static void add_to_gram(struct walk *walk, const float *x, size_t count)
+static void add_to_gram(struct slim_walk *walk, const float *x, size_t count)
 {
     const struct slim_kernels *kernels = walk->run->kernels;
     size_t width = walk->stream.width;
@@ -66,7 +50,7 @@ static enum slim_status visit_group(void *context,
                                     const struct slim_batch *batch,
                                     size_t first, size_t count)
 {
-    struct walk *walk = context;
+    struct slim_walk *walk = context;
     struct slim_run *run = walk->run;
     float *x = walk->stream.x + first * walk->stream.width;
 
@@ -80,7 +64,7 @@ static enum slim_status visit_group(void *context,
 }
 
 /* x <- x Q_d Q_d^T for every token. */
-static enum slim_status project(struct walk *walk,
+static enum slim_status project(struct slim_walk *walk,
                                 const struct slim_basis *basis)
 {
     const struct slim_kernels *kernels = walk->run->kernels;
@@ -124,7 +108,7 @@ static double share(const double *values, size_t width, size_t kept)
 }
 
 /* The basis of site `site` from the Gram matrix; the stream is cut to it. */
-static enum slim_status choose(struct slim_basis *next, struct walk *walk,
+static enum slim_status choose(struct slim_basis *next, struct slim_walk *walk,
                                size_t site)
 {
     size_t width = walk->stream.width, kept = walk->shape->sites[site];
@@ -137,7 +121,7 @@ static enum slim_status choose(struct slim_basis *next, struct walk *walk,
     return project(walk, next);
 }
 
-static enum slim_status rotate_reader(struct walk *walk,
+static enum slim_status rotate_reader(struct slim_walk *walk,
                                       const struct slim_node *node,
                                       const struct slim_basis *out)
 {
@@ -156,7 +140,7 @@ static enum slim_status rotate_reader(struct walk *walk,
 
 /* S = Q_here^T Q_next, [kept here, kept next]: takes the stream from one basis
  * to the next. */
-static enum slim_status set_shortcut(struct walk *walk,
+static enum slim_status set_shortcut(struct slim_walk *walk,
                                      const struct slim_node *add,
                                      const struct slim_basis *next)
 {
@@ -179,7 +163,7 @@ static enum slim_status set_shortcut(struct walk *walk,
 }
 
 /* Nodes first..last, of which the last adds to the stream. */
-static enum slim_status walk_segment(struct walk *walk, size_t first,
+static enum slim_status walk_segment(struct slim_walk *walk, size_t first,
                                      size_t last)
 {
     const struct slim_arch *arch = walk->from->shape->arch;
@@ -206,7 +190,7 @@ static bool adds_to_stream(const struct slim_node *node)
     return node->kind == SLIM_BLOCK_ADD && node->output == 0;
 }
 
-static enum slim_status walk_layer(struct walk *walk, size_t layer)
+static enum slim_status walk_layer(struct slim_walk *walk, size_t layer)
 {
     const struct slim_arch *arch = walk->from->shape->arch;
     size_t first = arch->layer_first[layer];
@@ -263,7 +247,7 @@ static enum slim_status center_tables(struct slim_model *model,
     return SLIM_OK;
 }
 
-static enum slim_status walk_embedding(struct walk *walk,
+static enum slim_status walk_embedding(struct slim_walk *walk,
                                        struct slim_model *from)
 {
     const struct slim_arch *arch = from->shape->arch;
@@ -281,7 +265,7 @@ static enum slim_status walk_embedding(struct walk *walk,
 }
 
 /* The embedding as it is, or centered: a head that is tied to it is not. */
-static enum slim_status walk_start(struct walk *walk)
+static enum slim_status walk_start(struct slim_walk *walk)
 {
     const struct slim_rotate_args *args = walk->op->args;
     bool center = args->center == SLIM_CENTER_DEFAULT
@@ -301,15 +285,19 @@ static enum slim_status walk_start(struct walk *walk)
 }
 
 /* The embedding, all layers, and the head on the last basis. */
-static enum slim_status walk_all(struct walk *walk)
+static enum slim_status walk_all(struct slim_walk *walk)
 {
     const struct slim_arch *arch = walk->from->shape->arch;
+    size_t done = slim_walk_resume(walk);
 
     assert(walk->to != NULL);
-    if (walk_start(walk) != SLIM_OK)
+    if (done == 0 &&
+        (walk_start(walk) != SLIM_OK || slim_walk_end_unit(walk, 1) != SLIM_OK))
         return SLIM_FAILED;
-    for (size_t layer = 0; layer < arch->layers; layer++)
-        if (walk_layer(walk, layer) != SLIM_OK)
+    for (size_t layer = done ? done - 1 : 0; layer < arch->layers; layer++)
+        if (walk_layer(walk, layer) != SLIM_OK ||
+            (layer + 1 < arch->layers &&
+             slim_walk_end_unit(walk, layer + 2) != SLIM_OK))
             return SLIM_FAILED;
     for (size_t i = arch->layer_first[arch->layers]; i < arch->node_count; i++)
         if (rotate_reader(walk, &arch->nodes[i], NULL) != SLIM_OK)
@@ -318,7 +306,7 @@ static enum slim_status walk_all(struct walk *walk)
     return SLIM_OK;
 }
 
-static bool open_walk(struct walk *walk)
+static bool open_walk(struct slim_walk *walk)
 {
     const struct slim_rotate_args *args = walk->op->args;
     size_t width = walk->from->shape->sites[0];
@@ -365,10 +353,10 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
                                     const struct slim_shape *shape,
                                     const char *title)
 {
-    struct walk walk = { .run = run,
-                         .op = rotate,
-                         .shape = shape,
-                         .tokens = slim_run_tokens(run, rotate) };
+    struct slim_walk walk = { .run = run,
+                              .op = rotate,
+                              .shape = shape,
+                              .tokens = slim_run_tokens(run, rotate) };
     if (start_from(&walk.from, run, slim_run_model(run, rotate), shape->eps) !=
         SLIM_OK)
         return SLIM_FAILED;
@@ -378,6 +366,7 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
     slim_progress_begin(&run->progress, title, 1.0);
     if (status == SLIM_OK)
         status = walk_all(&walk);
+    json_decref(walk.layers);
     free(walk.stream.x);
     free(walk.gram);
     free(walk.normed);

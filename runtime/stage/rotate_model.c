@@ -6,6 +6,7 @@
  * token's vector divided by its RMS, which is what the norm hands on.
  */
 #include "runtime/stage/rotate.h"
+#include "runtime/store/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,15 +59,50 @@ static enum slim_status visit_group(void *context,
     return SLIM_OK;
 }
 
+/* After a part: the stream, and the sum so far. */
+static enum slim_status end_part(struct gather *gather, size_t done,
+                                 const struct slim_journal_part *state)
+{
+    struct slim_journal *journal = gather->run->journal;
+
+    if (!slim_journal_due(journal))
+        return SLIM_OK;
+    return slim_journal_write(
+        journal, done, json_pack("{s:f}", "done", gather->done), state, 2);
+}
+
+static size_t resume(struct gather *gather,
+                     const struct slim_journal_part *state)
+{
+    struct slim_journal *journal = gather->run->journal;
+    size_t done = 0;
+    json_t *note = NULL;
+
+    if (!slim_journal_read(journal, &done, &note, state, 2))
+        return 0;
+    gather->done = json_number_value(json_object_get(note, "done"));
+    json_decref(note);
+    slim_journal_tell(journal, done - 1, gather->from->shape->arch->layers,
+                      "layers");
+    return done;
+}
+
 static enum slim_status gather_all(struct gather *gather)
 {
     long layers = (long)gather->from->shape->arch->layers;
+    size_t width = gather->stream.width;
+    const struct slim_journal_part state[] = {
+        { gather->stream.x,
+          gather->stream.tokens * width * sizeof(*gather->stream.x) },
+        { gather->gram, width * width * sizeof(*gather->gram) },
+    };
 
-    for (long part = -1; part <= layers; part++)
+    for (long part = (long)resume(gather, state) - 1; part <= layers; part++)
         if (slim_layer_load(gather->layer, gather->from, part,
                             gather->run->diag) != SLIM_OK ||
             slim_for_groups(gather->run, gather->tokens, visit_group, gather,
-                            gather->op) != SLIM_OK)
+                            gather->op) != SLIM_OK ||
+            end_part(gather, (size_t)(part + 2), state) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;
 }

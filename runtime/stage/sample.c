@@ -1,6 +1,9 @@
 /* sample.c - a sample of tokens, made ready before anything is computed */
 #include "runtime/run.h"
 
+#include "runtime/data/set.h"
+#include "runtime/store/causes.h"
+
 #include <stddef.h>
 
 static const char *const picks[] = { "random", "first", NULL };
@@ -88,6 +91,41 @@ static enum slim_status prepare_sample(struct slim_run *run,
     return SLIM_OK;
 }
 
+/* A file beside the model that may be absent. */
+static bool add_companion(struct slim_causes *causes, struct slim_run *run,
+                          const char *name)
+{
+    const char *path =
+        slim_path_join(run->arena, run->input->checkpoint->directory, name);
+
+    return !slim_file_exists(path) || slim_causes_file(causes, name, run, path);
+}
+
+/* The file and how it is read, the tokenizer, and whether windows or records
+ * are wanted: of what is not, none are made. */
+static bool causes_sample(struct slim_causes *causes, struct slim_run *run,
+                          const struct slim_op *op)
+{
+    struct slim_diag quiet = { .arena = run->arena };
+    struct slim_set_place place;
+    const struct slim_sample *sample = op->args;
+
+    if (slim_set_find(&place, sample, run->world, op->span, &quiet) != SLIM_OK)
+        return false;
+    slim_causes_add(causes, "share", "%zu..%zu", place.from, place.to);
+    slim_causes_add(causes, "mapped", "%s",
+                    place.mapped ? slim_path_base(place.mapped) : "no");
+    slim_causes_add(causes, "windows", "%s", wanted(op, false) ? "yes" : "no");
+    slim_causes_add(causes, "records", "%s", wanted(op, true) ? "yes" : "no");
+    const char *set = slim_path_join(
+        run->arena, run->world->sets,
+        slim_arena_printf(run->arena, "%s.yaml", place.set->name));
+    return slim_causes_file(causes, "text", run, place.path) &&
+           (place.set->quoted || slim_causes_file(causes, "set", run, set)) &&
+           add_companion(causes, run, "tokenizer.json") &&
+           add_companion(causes, run, "tokenizer_config.json");
+}
+
 const struct slim_stage slim_stage_sample = {
     .name = "sample",
     .summary = "token ids of a data set",
@@ -97,5 +135,6 @@ const struct slim_stage slim_stage_sample = {
     .keeps_function = true,
     .params = params,
     .args_size = sizeof(struct slim_sample),
+    .causes = causes_sample,
     .prepare = prepare_sample,
 };

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct save_args {
     const char *path;
@@ -150,6 +151,26 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
     return SLIM_OK;
 }
 
+/* Every file with what a change of it changes too. */
+static const char *outside_save(struct slim_run *run, const struct slim_op *op)
+{
+    const struct save_args *args = op->args;
+    char **files = slim_list_directory(run->arena, args->path, "");
+    struct slim_text text = { 0 };
+    struct stat info;
+
+    for (; *files; files++)
+        if (stat(slim_path_join(run->arena, args->path, *files), &info) == 0)
+            slim_text_printf(&text, "%s %lld %lld %lld.%09ld\n", *files,
+                             (long long)info.st_ino, (long long)info.st_size,
+                             (long long)info.st_mtim.tv_sec,
+                             info.st_mtim.tv_nsec);
+    const char *kept =
+        text.data ? slim_arena_strdup(run->arena, text.data) : NULL;
+    slim_text_free(&text);
+    return kept;
+}
+
 const struct slim_stage slim_stage_save = {
     .name = "save",
     .summary = "write the model, or the adapter of its recovery",
@@ -164,4 +185,5 @@ const struct slim_stage slim_stage_save = {
     .resolve = resolve_save,
     .prepare = prepare_save,
     .run = run_save,
+    .outside = outside_save,
 };

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "runtime/stage/stages.h"
 #include "runtime/stage/units.h"
+#include "runtime/store/causes.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -234,6 +235,14 @@ static enum slim_status run(struct slim_run *run, const struct slim_op *op)
     return SLIM_OK;
 }
 
+static bool causes_score(struct slim_causes *causes, struct slim_run *run,
+                         const struct slim_op *op)
+{
+    (void)run;
+    slim_causes_add(causes, "stream", "%s", stream_wanted(op) ? "yes" : "no");
+    return true;
+}
+
 const struct slim_stage slim_stage_score = {
     .name = "score",
     .summary = "says how much each unit matters",
@@ -248,4 +257,6 @@ const struct slim_stage slim_stage_score = {
     .args_size = sizeof(struct slim_score_args),
     .resolve = resolve,
     .run = run,
+    .causes = causes_score,
+    .journal = true,
 };

@@ -2,6 +2,7 @@
 #include "runtime/stage/score.h"
 
 #include "base/text.h"
+#include "runtime/store/journal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -147,6 +148,69 @@ static void tick(void *context, double done, double total)
         slim_progress_step(progress, done / total, NULL);
 }
 
+/* ---- the journal: a unit is a part of the backward pass ----
+ *
+ * Between two parts no gradient is kept: all that there is are the terms.
+ */
+
+static struct slim_journal_part *state_parts(
+    struct taylor *taylor, const struct slim_gradient_state *state,
+    size_t *count)
+{
+    struct slim_scoring *scoring = taylor->scoring;
+    struct slim_arena *arena = scoring->run->arena;
+    size_t terms = 0, at = 0;
+
+    for (size_t g = 0; g < scoring->groups->count; g++)
+        terms += scoring->terms[g].count;
+    struct slim_journal_part *parts =
+        SLIM_NEW_ARRAY(arena, terms + 3, struct slim_journal_part);
+    parts[at++] =
+        (struct slim_journal_part){ state->stream,
+                                    state->stream_count * sizeof(float) };
+    parts[at++] = (struct slim_journal_part){ state->table, state->table_count *
+                                                                sizeof(float) };
+    parts[at++] = (struct slim_journal_part){ state->loss, sizeof(double) };
+    for (size_t g = 0; g < scoring->groups->count; g++)
+        for (size_t t = 0; t < scoring->terms[g].count; t++) {
+            struct slim_term *term = &scoring->terms[g].items[t];
+            parts[at++] =
+                (struct slim_journal_part){ term->values,
+                                            term->length * sizeof(double) };
+        }
+    *count = at;
+    return parts;
+}
+
+static size_t resume(void *context, const struct slim_gradient_state *state)
+{
+    struct taylor *taylor = context;
+    struct slim_run *run = taylor->scoring->run;
+    size_t count, done = 0;
+    json_t *note = NULL;
+    struct slim_journal_part *parts = state_parts(taylor, state, &count);
+
+    if (!slim_journal_read(run->journal, &done, &note, parts, count))
+        return 0;
+    json_decref(note);
+    slim_journal_tell(run->journal, done - 1,
+                      taylor->scoring->model->shape->arch->layers, "layers");
+    return done;
+}
+
+static enum slim_status part_done(void *context, size_t done,
+                                  const struct slim_gradient_state *state)
+{
+    struct taylor *taylor = context;
+    struct slim_run *run = taylor->scoring->run;
+    size_t count;
+
+    if (!slim_journal_due(run->journal))
+        return SLIM_OK;
+    struct slim_journal_part *parts = state_parts(taylor, state, &count);
+    return slim_journal_write(run->journal, done, json_object(), parts, count);
+}
+
 static enum slim_status collect(struct taylor *taylor)
 {
     struct slim_scoring *scoring = taylor->scoring;
@@ -158,6 +222,10 @@ static enum slim_status collect(struct taylor *taylor)
                                            .wanted = wanted };
     double loss = 0;
 
+    if (run->journal) {
+        visitor.resume = resume;
+        visitor.done = part_done;
+    }
     slim_progress_begin(&run->progress, scoring->op->text, 1.0);
     if (slim_model_gradients(&loss, scoring->model, tokens->ids,
                              tokens->sequences, tokens->length, &visitor,

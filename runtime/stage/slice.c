@@ -2,6 +2,7 @@
 #include "runtime/stage/rotate.h"
 
 #include "base/text.h"
+#include "runtime/store/memo.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -179,6 +180,26 @@ static enum slim_status run_slice(struct slim_run *run,
     return status;
 }
 
+/* It may carry out the rotation itself. */
+static bool repeats_slice(const struct slim_op *op)
+{
+    return op->fused != NULL && op->after && op->after->shortcuts;
+}
+
+static bool causes_slice(struct slim_causes *causes, struct slim_run *run,
+                         const struct slim_op *op)
+{
+    const struct slim_op *rotate = slim_op_input(op, SLIM_TYPE_ROTATION);
+
+    slim_causes_shape(causes, "shape", op->after);
+    if (!repeats_slice(op))
+        return true;
+    if (!run->memos[rotate->id].keyed)
+        return false;
+    slim_causes_digest(causes, "rotating", &run->memos[rotate->id].key);
+    return true;
+}
+
 const struct slim_stage slim_stage_slice = {
     .name = "slice",
     .summary = "remove the last columns of the rotated residual stream",
@@ -194,4 +215,7 @@ const struct slim_stage slim_stage_slice = {
     .args_size = sizeof(struct slice_args),
     .resolve = resolve_slice,
     .run = run_slice,
+    .causes = causes_slice,
+    .repeats = repeats_slice,
+    .journal = true,
 };

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/store/journal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -245,19 +246,81 @@ static enum slim_status validate(double *loss, struct slim_trainer *trainer)
     return status;
 }
 
+/* ---- the journal: a unit is a step ----
+ *
+ * Weights, moments, and what is said about the losses. The position in the
+ * data, the rate and every random number follow from the number of the step.
+ */
+
+static struct slim_journal_part *state_parts(struct slim_trainer *trainer)
+{
+    struct slim_journal_part *parts =
+        SLIM_NEW_ARRAY(trainer->run->arena, 3 * trainer->learned_count + 1,
+                       struct slim_journal_part);
+
+    for (size_t i = 0; i < trainer->learned_count; i++) {
+        const struct slim_learned *one = &trainer->learned[i];
+        size_t size = one->count * sizeof(float);
+
+        parts[3 * i] = (struct slim_journal_part){ one->w, size };
+        parts[3 * i + 1] = (struct slim_journal_part){ one->m, size };
+        parts[3 * i + 2] = (struct slim_journal_part){ one->v, size };
+    }
+    return parts;
+}
+
+static enum slim_status end_step(struct slim_trainer *trainer, long step,
+                                 double mean,
+                                 const struct slim_journal_part *parts)
+{
+    struct slim_journal *journal = trainer->run->journal;
+
+    if (!slim_journal_due(journal))
+        return SLIM_OK;
+    return slim_journal_write(journal, (size_t)step,
+                              json_pack("{s:f,s:f,s:f}", "mean", mean, "loss",
+                                        trainer->first_loss, "validation",
+                                        trainer->first_validation),
+                              parts, 3 * trainer->learned_count);
+}
+
+/* Takes over the state of an earlier run; the steps that it had done. */
+static long resume(struct slim_trainer *trainer, double *mean,
+                   const struct slim_journal_part *parts)
+{
+    struct slim_journal *journal = trainer->run->journal;
+    size_t done = 0, n = trainer->train_count;
+    json_t *note = NULL;
+
+    if (!slim_journal_read(journal, &done, &note, parts,
+                           3 * trainer->learned_count))
+        return 0;
+    *mean = json_number_value(json_object_get(note, "mean"));
+    trainer->first_loss = json_number_value(json_object_get(note, "loss"));
+    trainer->first_validation =
+        json_number_value(json_object_get(note, "validation"));
+    json_decref(note);
+    slim_random_permutation(
+        trainer->order, n, (uint64_t)trainer->how->seed, SLIM_STREAM_SHUFFLE,
+        (uint64_t)(done * (size_t)trainer->how->batch / n) * n);
+    slim_journal_tell(journal, done, (size_t)trainer->steps, "steps");
+    return (long)done;
+}
+
 static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
 {
     struct slim_run *run = trainer->run;
+    struct slim_journal_part *parts = state_parts(trainer);
     double mean = 0.0;
+    long done = resume(trainer, &mean, parts);
 
-    if (validate(&trainer->first_validation, trainer) != SLIM_OK)
+    if (done == 0 && validate(&trainer->first_validation, trainer) != SLIM_OK)
         return SLIM_FAILED;
-    for (long step = 1; step <= trainer->steps; step++) {
+    for (long step = done + 1; step <= trainer->steps; step++) {
         if (slim_interrupted())
             return slim_fail(run->diag, "C130", trainer->op->span,
-                             "interrupted at step %ld of %ld; nothing was "
-                             "written",
-                             step, trainer->steps);
+                             "interrupted at step %ld of %ld", step,
+                             trainer->steps);
         if (one_step(trainer, step, list) != SLIM_OK)
             return SLIM_FAILED;
         mean = step == 1 ? trainer->last_loss
@@ -265,6 +328,8 @@ static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
         char text[32];
         snprintf(text, sizeof(text), "loss %.3f", mean);
         slim_progress_step(&run->progress, (double)step, text);
+        if (end_step(trainer, step, mean, parts) != SLIM_OK)
+            return SLIM_FAILED;
     }
     trainer->last_loss = mean;
     return validate(&trainer->last_validation, trainer);

@@ -1,0 +1,113 @@
+/* files.c - digests of files outside, remembered while they stay as they are */
+#include "runtime/store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Read in any case: it takes less than a few milliseconds. */
+#define CHEAP_SIZE (4 << 20)
+
+/* What a change of the file changes too. A file that was written within the
+ * last second is not remembered: another write could leave the same times. */
+struct state {
+    uint64_t device, inode, size;
+    int64_t written, written_ns, changed, changed_ns;
+};
+
+struct memory {
+    struct state state;
+    struct slim_digest digest;
+};
+
+static bool look(struct state *out, const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    memset(out, 0, sizeof(*out));
+    out->device = (uint64_t)info.st_dev;
+    out->inode = (uint64_t)info.st_ino;
+    out->size = (uint64_t)info.st_size;
+    out->written = (int64_t)info.st_mtim.tv_sec;
+    out->written_ns = (int64_t)info.st_mtim.tv_nsec;
+    out->changed = (int64_t)info.st_ctim.tv_sec;
+    out->changed_ns = (int64_t)info.st_ctim.tv_nsec;
+    return true;
+}
+
+static char *memory_path(const struct slim_store *store, const char *path)
+{
+    char *real = realpath(path, NULL);
+    const char *name = real ? real : path;
+    struct slim_digest digest = slim_hash(name, strlen(name));
+
+    free(real);
+    return slim_store_path(store, "files", &digest);
+}
+
+static bool recall(struct slim_digest *out, struct slim_store *store,
+                   const char *path, const struct state *now)
+{
+    char *name = memory_path(store, path);
+    struct slim_map map;
+    struct memory memory;
+    bool altered = false, same = false;
+
+    if (!slim_sealed_map(&map, name, &altered, &store->diag)) {
+        if (altered) {
+            struct slim_digest of = slim_hash(path, strlen(path));
+            slim_store_altered(store, "digest", &of);
+        }
+        return false;
+    }
+    if (map.length == sizeof(memory) + SLIM_SEAL) {
+        memcpy(&memory, map.data, sizeof(memory));
+        same = memcmp(&memory.state, now, sizeof(*now)) == 0;
+        *out = memory.digest;
+    }
+    slim_map_close(&map);
+    return same;
+}
+
+static bool hash_file(struct slim_digest *out, const char *path,
+                      struct slim_arena *arena)
+{
+    struct slim_diag quiet = { .arena = arena };
+    struct slim_map map;
+
+    if (slim_map_open(&map, path, (struct slim_span){ 0 }, &quiet) != SLIM_OK)
+        return false;
+    *out = slim_hash(map.data, map.length);
+    slim_map_close(&map);
+    return true;
+}
+
+bool slim_file_digest(struct slim_digest *out, struct slim_store *store,
+                      const char *path, enum slim_hashing how)
+{
+    struct state before, after;
+    struct slim_arena *arena;
+    time_t now = time(NULL);
+
+    if (!look(&before, path))
+        return false;
+    if (store && how != SLIM_HASH_ANEW && recall(out, store, path, &before))
+        return true;
+    if (how == SLIM_HASH_CHEAP && before.size > CHEAP_SIZE)
+        return false;
+    arena = store ? store->arena : slim_arena_open();
+    bool done = hash_file(out, path, arena);
+    if (!store)
+        slim_arena_close(arena);
+    if (!done || !store || !look(&after, path) ||
+        memcmp(&before, &after, sizeof(before)) != 0 ||
+        before.written >= now - 1 || before.changed >= now - 1)
+        return done;
+    struct memory memory = { before, *out };
+    (void)slim_sealed_put(store, memory_path(store, path), &memory,
+                          sizeof(memory));
+    return true;
+}

@@ -1,0 +1,307 @@
+/* store.c - what is put in comes out as it was, or not at all */
+#include "runtime/store/store.h"
+
+#include "tests/support.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <utime.h>
+
+struct place {
+    char *folder;
+    struct slim_arena *arena;
+    struct slim_diag told;
+    struct slim_store *store;
+};
+
+static struct place open_place(void)
+{
+    struct place p = { .folder = slim_test_directory(),
+                       .arena = slim_arena_open() };
+
+    p.told.arena = p.arena;
+    return p;
+}
+
+static void open_store(struct place *p)
+{
+    p->store = slim_store_open(slim_path_join(p->arena, p->folder, "s"),
+                               p->arena, &p->told);
+    assert_non_null(p->store);
+}
+
+static void close_place(struct place *p)
+{
+    slim_arena_close(p->arena);
+    slim_test_directory_remove(p->folder);
+}
+
+/* Changes one bit of byte `at`; -1 is the last. */
+static void flip(const char *path, long at)
+{
+    size_t count;
+    char *bytes = slim_test_read(path, &count);
+
+    bytes[at < 0 ? count - (size_t)-at : (size_t)at] ^= 4;
+    slim_test_write(path, bytes, count);
+    free(bytes);
+}
+
+static void objects(void **state)
+{
+    struct place p = open_place();
+    const struct slim_piece parts[] = { { "one", 3 },
+                                        { NULL, 0 },
+                                        { "two", 3 } };
+    const struct slim_piece whole = { "onetwo", 6 };
+    struct slim_digest name, again;
+    struct slim_map map;
+
+    (void)state;
+    open_store(&p);
+    assert_true(slim_object_put(p.store, &name, parts, 3));
+    assert_true(slim_object_put(p.store, &again, &whole, 1));
+    assert_true(slim_digest_same(&name, &again));
+    assert_true(slim_object_has(p.store, &name, 6));
+    assert_false(slim_object_has(p.store, &name, 5));
+    assert_true(slim_object_map(p.store, &map, &name, 6));
+    assert_memory_equal(map.data, "onetwo", 6);
+    slim_map_close(&map);
+
+    const char *path = slim_store_path(p.store, "objects", &name);
+    flip(path, 2);
+    assert_false(slim_object_map(p.store, &map, &name, 6));
+    assert_true(slim_test_has_error(&p.told, "I502"));
+    assert_false(slim_file_exists(path));
+    assert_false(slim_object_map(p.store, &map, &name, 6));
+    close_place(&p);
+}
+
+static void sealed(void **state)
+{
+    struct place p = open_place();
+    struct slim_map map;
+    bool altered = true;
+
+    (void)state;
+    open_store(&p);
+    const char *path = slim_path_join(p.arena, p.folder, "s/x/file");
+    assert_false(slim_sealed_map(&map, path, &altered, &p.told));
+    assert_false(altered);
+    for (long at = -33; at < 5; at++) {
+        assert_true(slim_sealed_put(p.store, path, "bytes", 5));
+        assert_true(slim_sealed_map(&map, path, &altered, &p.told));
+        assert_int_equal(map.length, 5 + SLIM_SEAL);
+        slim_map_close(&map);
+        flip(path, at);
+        assert_false(slim_sealed_map(&map, path, &altered, &p.told));
+        assert_true(altered);
+        assert_false(slim_file_exists(path));
+    }
+    assert_true(slim_sealed_put(p.store, path, "bytes", 5));
+    assert_int_equal(truncate(path, 31), 0);
+    assert_false(slim_sealed_map(&map, path, &altered, &p.told));
+    assert_true(altered);
+    close_place(&p);
+}
+
+static struct slim_kept *sample_entry(struct place *p,
+                                      struct slim_cause *causes)
+{
+    const struct slim_piece piece = { "{}", 2 };
+    struct slim_kept *e = SLIM_NEW(p->arena, struct slim_kept);
+    struct slim_kept_object *object =
+        SLIM_NEW(p->arena, struct slim_kept_object);
+
+    causes[0] = (struct slim_cause){ "a \"name\"", "line\nline \\ \"" };
+    causes[1] = (struct slim_cause){ "empty", "" };
+    assert_true(slim_object_put(p->store, &object->name, &piece, 1));
+    object->size = 2;
+    *e = (struct slim_kept){ .stage = "score",
+                             .text = "score \"taylor\"",
+                             .recipe = "r.slim",
+                             .report = "a\nb\n",
+                             .seconds = 0.1,
+                             .amount = 20,
+                             .made = 1234567890123,
+                             .causes = causes,
+                             .cause_count = 2,
+                             .result_count = 1,
+                             .objects = object,
+                             .object_count = 1 };
+    e->key = slim_causes_key(causes, 2);
+    e->results[0].type = 4;
+    e->results[0].manifest = *object;
+    return e;
+}
+
+static void entries(void **state)
+{
+    struct place p = open_place();
+    struct slim_cause causes[2];
+
+    (void)state;
+    open_store(&p);
+    struct slim_kept *e = sample_entry(&p, causes);
+    assert_null(slim_entry_find(p.store, "score", &e->key));
+    assert_true(slim_entry_put(p.store, e));
+    struct slim_kept *found = slim_entry_find(p.store, "score", &e->key);
+    assert_non_null(found);
+    assert_string_equal(found->text, e->text);
+    assert_string_equal(found->report, e->report);
+    assert_null(found->detail);
+    assert_true(found->seconds == 0.1);
+    assert_true(found->made == e->made);
+    assert_int_equal(found->cause_count, 2);
+    assert_string_equal(found->causes[0].name, causes[0].name);
+    assert_string_equal(found->causes[0].value, causes[0].value);
+    assert_int_equal(found->results[0].type, 4);
+    assert_null(slim_entry_find(p.store, "prune", &e->key));
+
+    /* without its object an entry counts for nothing */
+    assert_int_equal(
+        unlink(slim_store_path(p.store, "objects", &e->objects[0].name)), 0);
+    assert_null(slim_entry_find(p.store, "score", &e->key));
+    close_place(&p);
+}
+
+/* A key that is another's. */
+static void wrong_name(void **state)
+{
+    struct place p = open_place();
+    struct slim_cause causes[2];
+    struct slim_digest other = slim_hash("x", 1);
+
+    (void)state;
+    open_store(&p);
+    struct slim_kept *e = sample_entry(&p, causes);
+    e->key = other;
+    assert_true(slim_entry_put(p.store, e));
+    assert_null(slim_entry_find(p.store, "score", &other));
+    close_place(&p);
+}
+
+static void make_old(const char *path)
+{
+    struct utimbuf times = { 1000000000, 1000000000 };
+
+    assert_int_equal(utime(path, &times), 0);
+}
+
+static void files(void **state)
+{
+    struct place p = open_place();
+    struct slim_digest a, b, want = slim_hash("first", 5);
+
+    (void)state;
+    open_store(&p);
+    const char *path = slim_path_join(p.arena, p.folder, "file");
+    slim_test_puts(path, "first");
+    make_old(path);
+    assert_true(slim_file_digest(&a, p.store, path, SLIM_HASH_ALWAYS));
+    assert_true(slim_digest_same(&a, &want));
+    assert_true(slim_file_digest(&a, NULL, path, SLIM_HASH_ALWAYS));
+    assert_true(slim_digest_same(&a, &want));
+    /* as long, as old: the inode's time tells */
+    slim_test_puts(path, "other");
+    make_old(path);
+    assert_true(slim_file_digest(&b, p.store, path, SLIM_HASH_ALWAYS));
+    assert_false(slim_digest_same(&a, &b));
+    assert_false(slim_file_digest(&a, p.store, p.folder, SLIM_HASH_ALWAYS));
+    close_place(&p);
+}
+
+static void waited(void *context)
+{
+    *(bool *)context = true;
+}
+
+static void locks(void **state)
+{
+    struct place p = open_place();
+    struct slim_digest key = slim_hash("k", 1);
+    struct slim_lock lock;
+    int pipes[2], code;
+    char byte = 0;
+    bool was_told = false;
+
+    (void)state;
+    open_store(&p);
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (!slim_lock_take(&lock, p.store, &key, NULL, NULL) ||
+            write(pipes[1], "x", 1) != 1)
+            _exit(1);
+        struct timespec pause = { .tv_nsec = 200000000 };
+        (void)nanosleep(&pause, NULL);
+        slim_lock_release(&lock);
+        _exit(0);
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_true(slim_lock_take(&lock, p.store, &key, waited, &was_told));
+    assert_true(was_told);
+    slim_lock_release(&lock);
+    assert_false(slim_file_exists(slim_store_path(p.store, "locks", &key)));
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    close_place(&p);
+}
+
+static void full_disk(void **state)
+{
+    struct place p = open_place();
+    const struct slim_piece piece = { "x", 1 };
+    struct slim_digest name;
+
+    (void)state;
+    open_store(&p);
+    slim_file_fail_after(1);
+    assert_false(slim_object_put(p.store, &name, &piece, 1));
+    slim_file_fail_after(0);
+    assert_false(p.store->writes);
+    assert_int_equal(p.told.warnings, 1);
+    assert_true(slim_test_has_error(&p.told, "I501"));
+    assert_false(slim_object_put(p.store, &name, &piece, 1));
+    assert_int_equal(p.told.warnings, 1);
+    close_place(&p);
+}
+
+static void places(void **state)
+{
+    struct place p = open_place();
+
+    (void)state;
+    assert_int_equal(setenv("SLIMC_STORE", "", 1), 0);
+    assert_int_equal(setenv("XDG_CACHE_HOME", "/c", 1), 0);
+    assert_string_equal(slim_store_place(NULL, p.arena), "/c/slimc");
+    assert_int_equal(unsetenv("XDG_CACHE_HOME"), 0);
+    assert_int_equal(setenv("HOME", "/h", 1), 0);
+    assert_string_equal(slim_store_place(NULL, p.arena), "/h/.cache/slimc");
+    assert_int_equal(setenv("SLIMC_STORE", "/e", 1), 0);
+    assert_string_equal(slim_store_place(NULL, p.arena), "/e");
+    assert_string_equal(slim_store_place("/g", p.arena), "/g");
+    assert_null(slim_store_place("none", p.arena));
+    slim_test_puts(slim_path_join(p.arena, p.folder, "file"), "x");
+    assert_null(slim_store_open(slim_path_join(p.arena, p.folder, "file"),
+                                p.arena, &p.told));
+    assert_true(slim_test_has_error(&p.told, "I501"));
+    close_place(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects),   cmocka_unit_test(sealed),
+        cmocka_unit_test(entries),   cmocka_unit_test(wrong_name),
+        cmocka_unit_test(files),     cmocka_unit_test(locks),
+        cmocka_unit_test(full_disk), cmocka_unit_test(places),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
