@@ -3,6 +3,259 @@
 
 #include "base/text.h"
 #include "compiler/ir/fact.h"
+#include "runtime/model/decode.h"
+#include "runtime/stage/speed.h"
+#include "runtime/store/memo.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A metric is a fact of the shape (compiler/ir/fact.c) or a row of `meters`. */
+#define MEASURE_MEMORY ((uint64_t)256 << 20) /* streams of a group of windows */
+
+struct measure_args {
+    long n, len, seed;
+    int pick;
+};
+
+static const char *const picks[] = { "random", "first", NULL };
+
+static const struct slim_param params[] = {
+    { .name = "len",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, len),
+      .initial = "2048",
+      .min = 2,
+      .max = 1 << 20,
+      .methods = "ppl latency throughput",
+      .sample = true,
+      .help = "tokens in a window, or in the prompt; part of the protocol" },
+    { .name = "n",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, n),
+      .initial = "0",
+      .min = 0,
+      .max = 1e9,
+      .methods = "ppl latency throughput",
+      .sample = true,
+      .help = "windows; 0: all of the text. Of latency: tokens that are timed; "
+              "0: 32" },
+    { .name = "pick",
+      .kind = SLIM_PARAM_CHOICE,
+      .offset = offsetof(struct measure_args, pick),
+      .choices = picks,
+      .initial = "first",
+      .methods = "ppl",
+      .sample = true,
+      .help = "which windows, where n is less than all" },
+    { .name = "seed",
+      .kind = SLIM_PARAM_INT,
+      .offset = offsetof(struct measure_args, seed),
+      .initial = "42",
+      .min = 0,
+      .max = 9007199254740992.0,
+      .methods = "ppl",
+      .sample = true,
+      .help = "of pick=random" },
+    { .name = NULL },
+};
+
+static const struct slim_method methods[] = {
+    { .name = "ppl",
+      .summary = "perplexity: exp of the mean negative log likelihood of "
+                 "tokens 2..len of every window",
+      .data = true,
+      .sample = "wikitext2.test len=2048 pick=first" },
+    { .name = "latency",
+      .summary = "milliseconds of a token after a prompt of `len`, one by one "
+                 "with a cache of keys and values: the median" },
+    { .name = "throughput",
+      .summary = "tokens a second of a prompt of `len`, in one pass" },
+    { .name = "params", .summary = "parameters stored" },
+    { .name = "macs",
+      .summary = "multiply-accumulates of one forward pass over 64 tokens" },
+    { .name = "memory", .summary = "bytes of the stored weights" },
+    { .name = NULL },
+};
+
+static void tick(void *context, double done, double total)
+{
+    struct slim_run *run = context;
+
+    if (total > 0)
+        slim_progress_step(&run->progress, done / total, NULL);
+}
+
+static enum slim_status perplexity(double *out, struct slim_run *run,
+                                   const struct slim_op *op,
+                                   struct slim_model *model)
+{
+    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    double *nll = calloc(tokens->sequences, sizeof(*nll));
+
+    if (!nll)
+        return slim_fail(run->diag, "O001", op->span,
+                         "out of memory for %zu windows", tokens->sequences);
+    slim_progress_begin(&run->progress, op->text, 1.0);
+    enum slim_status status = slim_model_nll(
+        nll, model, tokens->ids, tokens->sequences, tokens->length, run->memory,
+        run->kernels, tick, run, run->diag);
+    double sum = 0.0;
+    for (size_t i = 0; i < tokens->sequences; i++)
+        sum += nll[i];
+    *out =
+        exp(sum / ((double)tokens->sequences * (double)(tokens->length - 1)));
+    free(nll);
+    return status;
+}
+
+static struct slim_speed speed_of(const struct slim_op *op)
+{
+    const struct measure_args *args = op->args;
+
+    return (struct slim_speed){ .length = (size_t)args->len,
+                                .tokens = args->n ? (size_t)args->n : 32 };
+}
+
+static enum slim_status latency(double *out, struct slim_run *run,
+                                const struct slim_op *op,
+                                struct slim_model *model)
+{
+    struct slim_speed speed = speed_of(op);
+
+    return slim_speed_latency(out, run, op, model, &speed);
+}
+
+static enum slim_status throughput(double *out, struct slim_run *run,
+                                   const struct slim_op *op,
+                                   struct slim_model *model)
+{
+    struct slim_speed speed = speed_of(op);
+
+    return slim_speed_throughput(out, run, op, model, &speed);
+}
+
+/* How the metrics are found that the shape does not decide. */
+static const struct meter {
+    const char *method;
+    enum slim_status (*measure)(double *out, struct slim_run *run,
+                                const struct slim_op *op,
+                                struct slim_model *model);
+    bool fleeting;
+} meters[] = {
+    { "ppl", perplexity, false },
+    { "latency", latency, true },
+    { "throughput", throughput, true },
+};
+
+static const struct meter *meter_of(const struct slim_op *op)
+{
+    for (size_t i = 0; i < sizeof(meters) / sizeof(*meters); i++)
+        if (strcmp(meters[i].method, op->method) == 0)
+            return &meters[i];
+    return NULL;
+}
+
+/* A speed is measured with everything at hand, and three times. */
+static void speed_cost(struct slim_op *op)
+{
+    const struct measure_args *args = op->args;
+    struct slim_speed speed = speed_of(op);
+
+    op->cost.flops =
+        6.0 * (double)slim_shape_macs(op->before, (uint64_t)args->len);
+    op->cost.memory =
+        slim_decoder_bytes(op->before, speed.length + speed.tokens);
+}
+
+static enum slim_status resolve_measure(struct slim_op *op,
+                                        struct slim_diag *diag)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+
+    (void)diag;
+    op->after = op->before;
+    if (!sample) {
+        if (meter_of(op))
+            speed_cost(op);
+        return SLIM_OK;
+    }
+    /* two operations for each multiply-accumulate of every token */
+    op->cost.flops =
+        2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
+        (double)sample->n;
+    op->cost.memory = MEASURE_MEMORY;
+    return SLIM_OK;
+}
+
+/* Whether a formula asks for base.LABEL of this measurement. */
+static bool asks_base(const struct slim_formula *f, const struct slim_op *op)
+{
+    if (!f)
+        return false;
+    if (f->op == 0)
+        return f->base && f->measure == op;
+    return asks_base(f->left, op) || asks_base(f->right, op);
+}
+
+static bool base_wanted(const struct slim_op *op)
+{
+    for (const struct slim_op *later = op->next; later; later = later->next)
+        if (asks_base(later->formula, op))
+            return true;
+    return false;
+}
+
+static enum slim_status measure_base(struct slim_metric *metric,
+                                     struct slim_run *run,
+                                     const struct slim_op *op)
+{
+    struct slim_model *base;
+
+    if (slim_fact_value(&metric->base, op->method, run->input->shape))
+        return SLIM_OK;
+    for (const struct slim_metric *m = run->metrics; m != metric; m = m->next)
+        if (m->protocol && strcmp(m->protocol, metric->protocol) == 0 &&
+            strcmp(m->name, metric->name) == 0 && !isnan(m->base)) {
+            metric->base = m->base;
+            return SLIM_OK;
+        }
+    if (slim_model_load(&base, run->input, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status =
+        meter_of(op)->measure(&metric->base, run, op, base);
+    slim_model_free(base);
+    return status;
+}
+
+static const char *protocol_of(struct slim_run *run, const struct slim_op *op,
+                               const struct meter *meter)
+{
+    const struct slim_tokens *tokens = slim_run_tokens(run, op);
+    struct slim_speed speed = speed_of(op);
+
+    if (tokens)
+        return tokens->protocol;
+    return meter ? slim_speed_protocol(run, &speed) : NULL;
+}
+
+static enum slim_status run_measure(struct slim_run *run,
+                                    const struct slim_op *op)
+{
+    struct slim_model *model = slim_run_model(run, op);
+    const struct meter *meter = meter_of(op);
+    double value = 0.0;
+
+    if (meter ? meter->measure(&value, run, op, model) != SLIM_OK
+              : !slim_fact_value(&value, op->method, model->shape))
+        return SLIM_FAILED;
+    struct slim_metric *metric = slim_metric_add(
+        run, op, op->method, protocol_of(run, op, meter), value);
+    metric->fleeting = meter && meter->fleeting;
+    if (base_wanted(op) && measure_base(metric, run, op) != SLIM_OK)
+        return SLIM_FAILED;
     return SLIM_OK;
 }
 
