@@ -118,6 +118,19 @@ SLIM_NODISCARD enum slim_status slim_project_compile(
  * or, with -s or includes, the statements that came of them. After compiling;
  * constants leave the tree. */
 const char *slim_project_text(struct slim_project *project);
+struct slim_run;
+/* Reads and compiles the recipe and model that are operands `first` and the
+ * next; what is wrong is in project->diag. */
+SLIM_NODISCARD enum slim_status slim_cli_project(struct slim_project *project,
+                                                 struct slim_cli *cli,
+                                                 size_t first);
+/* A run of the project, with the store that the options name; nothing has
+ * happened yet. */
+void slim_cli_store(struct slim_run *run, struct slim_project *project,
+                    struct slim_cli *cli);
+/* Runs it, and closes what it opened. */
+SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run,
+                                                 struct slim_cli *cli);
 /* A line for each -d: nothing stands in for a data set silently. */
 void slim_cli_print_maps(const struct slim_cli *cli, FILE *out);
 

@@ -7,10 +7,12 @@ slimc_LDADD = $(slim_archives) $(slim_libs)
 
 slimc_SOURCES = \
     %D%/bench.c \
+    %D%/cache.c \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \
     %D%/embed.c \
+    %D%/explain.c \
     %D%/help.c \
     %D%/main.c \
     %D%/ops.c \
@@ -22,4 +24,5 @@ slimc_SOURCES = \
     %D%/rewrite.c \
     %D%/run.c \
     %D%/show.c \
-    %D%/synth.c
+    %D%/synth.c \
+    %D%/verify.c

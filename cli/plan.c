@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/store/memo.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -62,8 +63,10 @@ int slim_command_plan(struct slim_cli *cli)
 {
     const char *output = slim_cli_value(cli, SLIM_OPTION_output);
     struct slim_project project = { 0 };
-    struct slim_model_info *model = NULL;
+    struct slim_run run;
+    size_t work = 0;
 
+    (void)slim_blas_fix(cli->argv); /* its kernels are part of what is kept */
     if (cli->operand_count != 2)
         return slim_cli_usage(cli, "a plan needs one recipe and its model");
     if (slim_cli_has(cli, SLIM_OPTION_ir) &&
@@ -74,16 +77,18 @@ int slim_command_plan(struct slim_cli *cli)
                         "the plan would replace the recipe \"%s\"", output);
         return slim_cli_report(cli, &cli->diag);
     }
-    enum slim_status status =
-        slim_project_read(&project, cli, cli->operands[0]);
-    if (slim_cli_model(&model, cli, cli->operands[1], &project.diag) !=
-            SLIM_OK ||
-        slim_project_compile(&project, cli, model) != SLIM_OK)
-        status = SLIM_FAILED;
+    enum slim_status status = slim_cli_project(&project, cli, 0);
+    if (status == SLIM_OK) {
+        slim_cli_store(&run, &project, cli);
+        work = run.store ? slim_memo_plan(&run) : 1;
+        slim_memo_close(&run);
+    }
     if (status == SLIM_OK && output)
         status = write_file(cli, project.program, output, &project.diag);
     int code = slim_cli_report(cli, &project.diag);
     if (status == SLIM_OK && !output)
         print(cli, project.program, stdout);
+    if (code == 0 && work > 0 && slim_cli_has(cli, SLIM_OPTION_exit_code))
+        return 10;
     return code;
 }

@@ -3,7 +3,11 @@
 
 #include "base/text.h"
 #include "runtime/run.h"
+#include "runtime/store/gc.h"
+#include "runtime/store/memo.h"
+#include "runtime/store/record.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -32,20 +36,17 @@ bool slim_cli_threads(const struct slim_cli *cli)
     return true;
 }
 
-static enum slim_status run_project(struct slim_project *project,
-                                    struct slim_cli *cli)
+void slim_cli_store(struct slim_run *run, struct slim_project *project,
+                    struct slim_cli *cli)
 {
-    FILE *quiet =
-        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
-    struct slim_run run = {
+    *run = (struct slim_run){
         .arena = cli->arena,
         .diag = &project->diag,
         .program = project->program,
         .kernels = slim_kernels_for(project->program->compute),
         .input = project->model,
         .world = &project->world,
-        .progress = { .out = quiet ? quiet : stdout, .mode = output_mode(cli) },
-        .recipe_text = slim_project_text(project),
+        .progress = { .out = stdout, .mode = output_mode(cli) },
         .force = slim_cli_has(cli, SLIM_OPTION_force),
         .memory = RUN_MEMORY,
         .tape_memory = SLIM_TAPE_MEMORY,
@@ -54,20 +55,67 @@ static enum slim_status run_project(struct slim_project *project,
                              cli->arena),
             cli->arena, &project->diag),
     };
+}
 
-    slim_cli_print_maps(cli, run.progress.out);
+/* Files that say what a run was need what the store knows. */
+static enum slim_status open_record(struct slim_run *run,
+                                    const struct slim_cli *cli)
+{
+    const char *locked = slim_cli_value(cli, SLIM_OPTION_locked);
+    struct slim_record *record = NULL;
+
+    if ((locked || slim_cli_value(cli, SLIM_OPTION_lock)) && !run->store)
+        return slim_fail(run->diag, "I601", (struct slim_span){ 0 },
+                         "a lock file names what is in the store, and there is "
+                         "none");
+    if (!locked)
+        return SLIM_OK;
+    enum slim_status status = slim_record_read(&record, locked, run->diag);
+    run->locked = record;
+    return status;
+}
+
+enum slim_status slim_cli_execute(struct slim_run *run, struct slim_cli *cli)
+{
+    const char *lock = slim_cli_value(cli, SLIM_OPTION_lock);
+    FILE *quiet =
+        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
+
+    if (quiet)
+        run->progress.out = quiet;
+    slim_cli_print_maps(cli, run->progress.out);
     slim_interrupt_install();
-    enum slim_status status = slim_run_program(&run);
-    slim_tokenizer_close(run.tokenizer);
+    enum slim_status status = slim_run_program(run);
+    if (status == SLIM_OK && lock)
+        status = slim_record_write(run, lock);
+    slim_memo_close(run);
+    slim_tokenizer_close(run->tokenizer);
+    if (run->store && run->ran)
+        slim_store_tidy(run->store);
     if (quiet)
         fclose(quiet);
+    return status;
+}
+
+enum slim_status slim_cli_project(struct slim_project *project,
+                                  struct slim_cli *cli, size_t first)
+{
+    struct slim_model_info *model = NULL;
+    enum slim_status status =
+        slim_project_read(project, cli, cli->operands[first]);
+
+    if (slim_cli_model(&model, cli, cli->operands[first + 1], &project->diag) !=
+        SLIM_OK)
+        status = SLIM_FAILED;
+    if (slim_project_compile(project, cli, model) != SLIM_OK)
+        status = SLIM_FAILED;
     return status;
 }
 
 int slim_command_run(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
-    struct slim_model_info *model = NULL;
+    struct slim_run run;
     const char *core = slim_blas_fix(cli->argv);
 
     if (slim_cli_has(cli, SLIM_OPTION_verbose))
@@ -76,13 +124,12 @@ int slim_command_run(struct slim_cli *cli)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
     if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
-    enum slim_status status =
-        slim_project_read(&project, cli, cli->operands[0]);
-    if (slim_cli_model(&model, cli, cli->operands[1], &project.diag) != SLIM_OK)
-        status = SLIM_FAILED;
-    if (slim_project_compile(&project, cli, model) != SLIM_OK ||
-        status != SLIM_OK)
+    if (slim_cli_project(&project, cli, 0) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
-    (void)run_project(&project, cli);
+    slim_cli_store(&run, &project, cli);
+    run.recipe_text = slim_project_text(&project);
+    if (open_record(&run, cli) != SLIM_OK ||
+        slim_cli_execute(&run, cli) != SLIM_OK)
+        assert(project.diag.errors > 0);
     return slim_cli_report(cli, &project.diag);
 }

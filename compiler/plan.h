@@ -9,6 +9,8 @@ struct slim_totals {
     double seconds;
     uint64_t memory, disk;
     uint64_t before, after; /* parameters */
+    bool asked;             /* a store was asked: what is kept takes nothing */
+    size_t hits, runs;
 };
 struct slim_totals slim_plan_totals(const struct slim_program *program);
 /* Of one operation, by the rate that a plan assumes. */

@@ -58,6 +58,8 @@ static void put_op(const struct slim_op *op, FILE *out)
         "seconds", slim_plan_seconds(&op->cost), "memory",
         integer(op->cost.memory), "disk", integer(op->cost.disk), "line",
         integer(line));
+    if (op->cached)
+        json_object_set_new(object, "cache", json_string(op->cached));
     if (!slim_shape_equal(op->before, op->after))
         json_object_set_new(object, "sizes", sizes_of(op->after));
     put(object, out);

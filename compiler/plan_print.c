@@ -26,6 +26,12 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
     struct slim_totals totals = { 0 };
 
     for (const struct slim_op *op = program->first; op; op = op->next) {
+        bool hit = op->cached && strcmp(op->cached, "hit") == 0;
+        totals.asked = totals.asked || op->cached;
+        if (!op->stage->hidden && op->cached)
+            ++*(hit ? &totals.hits : &totals.runs);
+        if (hit)
+            continue;
         totals.seconds += slim_plan_seconds(&op->cost);
         totals.disk += op->cost.disk;
         if (op->cost.memory > totals.memory)
@@ -149,8 +155,18 @@ static void print_rest(const char *rest, int stage, FILE *out)
     }
 }
 
+/* The column is there only where a store was asked. */
+static const char *cache_column(const struct slim_op *op, bool asked)
+{
+    if (!asked)
+        return "";
+    return op->cached ? (strcmp(op->cached, "hit") ? "run    " : "hit    ")
+                      : "-      ";
+}
+
 static void print_op(const struct slim_op *op, size_t number, int stage,
-                     int result, struct slim_arena *arena, FILE *out)
+                     int result, bool asked, struct slim_arena *arena,
+                     FILE *out)
 {
     const char *seconds =
         op->cost.flops > 0.0
@@ -169,9 +185,9 @@ static void print_op(const struct slim_op *op, size_t number, int stage,
         fprintf(out, "%2zu %s\n", number, op->text);
     else
         fprintf(out, "%2zu %-*s", number, stage, op->text);
-    fprintf(out, "%-*s  %-*.*s  %-16s  %-8s  %s\n", long_text ? stage + 3 : 0,
-            "", result, (int)part, resolved, params_text(op, arena), seconds,
-            memory);
+    fprintf(out, "%-*s  %-*.*s  %-16s  %s%-8s  %s\n", long_text ? stage + 3 : 0,
+            "", result, (int)part, resolved, params_text(op, arena),
+            cache_column(op, asked), seconds, memory);
     print_rest(resolved + part, stage, out);
 }
 
@@ -180,14 +196,16 @@ static void print_table(const struct slim_program *program, bool verbose,
 {
     int stage = 0, result = 0;
     size_t number = 0;
+    bool asked = slim_plan_totals(program).asked;
 
     widths(program, &stage, &result);
-    fprintf(out, "\n # %-*s  %-*s  %-16s  %-8s  %s\n", stage, "stage", result,
-            "resolves to", "params", "time", "peak memory");
+    fprintf(out, "\n # %-*s  %-*s  %-16s  %s%-8s  %s\n", stage, "stage", result,
+            "resolves to", "params", asked ? "cache  " : "", "time",
+            "peak memory");
     for (const struct slim_op *op = program->first; op; op = op->next) {
         if (!slim_plan_shows(op))
             continue;
-        print_op(op, ++number, stage, result, arena, out);
+        print_op(op, ++number, stage, result, asked, arena, out);
         if (verbose && !slim_shape_equal(op->before, op->after))
             slim_plan_shape(op->after, "     ", out);
     }
@@ -210,6 +228,10 @@ static void print_totals(const struct slim_program *program,
     if (totals.disk)
         fprintf(out, ", disk +%s", slim_text_bytes(arena, totals.disk));
     fputc('\n', out);
+    if (totals.asked && totals.runs == 0)
+        fputs("plan   nothing to do: all is kept\n", out);
+    else if (totals.asked)
+        fprintf(out, "plan   %zu to run, %zu kept\n", totals.runs, totals.hits);
 }
 
 void slim_plan_print(const struct slim_program *program, bool verbose,

@@ -140,14 +140,19 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/store/causes.c \
     %D%/store/causes.h \
     %D%/store/files.c \
+    %D%/store/gc.c \
+    %D%/store/gc.h \
     %D%/store/journal.c \
     %D%/store/journal.h \
     %D%/store/lock.c \
     %D%/store/memo.c \
     %D%/store/memo.h \
     %D%/store/object.c \
+    %D%/store/record.c \
+    %D%/store/record.h \
     %D%/store/store.c \
     %D%/store/store.h \
+    %D%/store/tree.c \
     %D%/train/batch.c \
     %D%/train/lora.c \
     %D%/train/schedule.c \

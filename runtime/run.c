@@ -5,6 +5,7 @@
 #include "runtime/report.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/memo.h"
+#include "runtime/store/record.h"
 #include "runtime/train/lora.h"
 
 #include <stdlib.h>
@@ -164,8 +165,17 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
     run->detail = detail;
     run->ran++;
     slim_report_stage(run, op, seconds);
+    if (slim_record_check(run, op, true) != SLIM_OK)
+        return SLIM_FAILED;
     release_dead(run, op);
     return SLIM_OK;
+}
+
+/* Where stages run anew to be compared, what is outside stays as it is. */
+static bool is_left_out(const struct slim_run *run, const struct slim_op *op)
+{
+    return run->anew && op->stage->keeping == SLIM_KEEP_RESULT &&
+           op->stage->gives == 0;
 }
 
 /* Sources run where they are needed; tokens were made ready before. */
@@ -184,8 +194,13 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
     if (slim_interrupted())
         return slim_fail(run->diag, "C130", op->span,
                          "interrupted before this stage");
-    if (waits(run, op) || take_hit(run, op))
+    (void)slim_memo_key(run, op);
+    if (slim_record_check(run, op, false) != SLIM_OK)
+        return SLIM_FAILED;
+    if (waits(run, op) || is_left_out(run, op))
         return SLIM_OK;
+    if (take_hit(run, op))
+        return slim_record_check(run, op, true);
     keyed = run->store && run->memos[op->id].keyed;
     if (keyed && !slim_lock_take(&lock, run->store, &run->memos[op->id].key,
                                  say_waiting, (void *)(uintptr_t)op))
@@ -208,7 +223,7 @@ static enum slim_status prepare_one(struct slim_run *run,
 {
     double started = slim_now();
 
-    if (slim_memo_find(run, op) || !op->stage->prepare)
+    if (slim_memo_find(run, op) || !op->stage->prepare || is_left_out(run, op))
         return SLIM_OK;
     if (op->stage->prepare(run, op) != SLIM_OK) {
         place_errors(run, op);
@@ -248,6 +263,5 @@ enum slim_status slim_run_program(struct slim_run *run)
         slim_report_end(run);
     for (unsigned i = 0; i < program->count; i++)
         release(&run->results[i]);
-    slim_memo_close(run);
     return status;
 }

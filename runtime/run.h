@@ -28,6 +28,7 @@ struct slim_scores {
 };
 void slim_scores_free(struct slim_scores *scores);
 
+struct slim_record;   /* runtime/store/record.h */
 struct slim_memo;     /* runtime/store/memo.h */
 struct slim_journal;  /* runtime/store/journal.h */
 struct slim_rotation; /* runtime/stage/rotate.h */
@@ -72,16 +73,20 @@ struct slim_run {
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail;              /* the middle of the finished line:
+    const char *detail;               /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
-    struct slim_store *store;        /* NULL: nothing is kept */
-    enum slim_hashing hashing;       /* of files that a run reads */
-    struct slim_memo *memos;         /* [program->count], with a store */
-    struct slim_digest input_digest; /* of the model, once it is known */
-    struct slim_journal *journal;    /* of the operation that runs, or NULL */
-    size_t hits, ran;                /* operations so far */
-    double earlier_seconds;          /* the operation took, in runs before */
-    double saved_seconds;            /* that hits took when they were made */
+    struct slim_store *store;         /* NULL: nothing is kept */
+    enum slim_hashing hashing;        /* of files that a run reads */
+    struct slim_memo *memos;          /* [program->count], with a store */
+    struct slim_digest input_digest;  /* of the model, once it is known */
+    struct slim_journal *journal;     /* of the operation that runs, or NULL */
+    const struct slim_record *locked; /* what each stage must be, or NULL */
+    const char *anew;       /* stages that run though their results are kept: a
+                         verb, or "" for all; nothing is saved then */
+    bool differs;           /* a stage gave other bytes than `locked` says */
+    size_t hits, ran;       /* operations so far */
+    double earlier_seconds; /* the operation took, in runs before */
+    double saved_seconds;   /* that hits took when they were made */
 };
 
 /* Runs a program: first every sample is tokenized and every output checked

@@ -146,6 +146,7 @@ struct slim_op {
     const struct slim_op *fused; /* rotate: the slice that carries it out;
                                     slice: the rotate that it carries out */
     struct slim_cost cost;
+    const char *cached; /* "hit" or "run"; NULL: not asked */
     struct slim_op *next;
 };
 

@@ -3,8 +3,10 @@
 
 #include "compiler/ir/param.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -280,4 +282,9 @@ struct slim_kept *slim_entry_find(struct slim_store *store, const char *stage,
 void slim_entry_remove(struct slim_store *store, const struct slim_kept *e)
 {
     (void)unlink(entry_path(store, e->stage, &e->key));
+}
+
+void slim_entry_touch(struct slim_store *store, const struct slim_kept *e)
+{
+    (void)utimensat(AT_FDCWD, entry_path(store, e->stage, &e->key), NULL, 0);
 }

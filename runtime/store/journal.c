@@ -61,6 +61,8 @@ static bool take_state(const struct slim_map *map, size_t *units, json_t **note,
     if (size < sizeof(head))
         return false;
     memcpy(&head, map->data, sizeof(head));
+    if (head.note > size - sizeof(head))
+        return false;
     at = sizeof(head) + head.note;
     if (head.parts != size_of(parts, count) || at + head.parts != size)
         return false;
@@ -149,4 +151,22 @@ void slim_journal_tell(struct slim_journal *journal, size_t units, size_t of,
                        const char *what)
 {
     slim_report_resumed(journal->run, journal->op, units, of, what);
+}
+
+json_t *slim_journal_note(const char *path, struct slim_store *store)
+{
+    struct slim_map map;
+    struct head head = { 0 };
+    json_t *note = NULL;
+
+    if (!slim_sealed_map(&map, path, NULL, &store->diag))
+        return NULL;
+    size_t size = map.length - SLIM_SEAL;
+    if (size >= sizeof(head))
+        memcpy(&head, map.data, sizeof(head));
+    if (size >= sizeof(head) && head.note <= size - sizeof(head))
+        note = json_loadb((const char *)map.data + sizeof(head), head.note, 0,
+                          NULL);
+    slim_map_close(&map);
+    return note;
 }

@@ -54,6 +54,9 @@ SLIM_NODISCARD enum slim_status slim_journal_write(
     struct slim_journal *journal, size_t units, json_t *note,
     const struct slim_journal_part *parts, size_t count);
 
+/* The small part of any journal, or NULL: what it names must stay. */
+json_t *slim_journal_note(const char *path, struct slim_store *store);
+
 /* What the user is told: " ~ recover lora  12 of 40 steps were done". */
 void slim_journal_tell(struct slim_journal *journal, size_t units, size_t of,
                        const char *what);

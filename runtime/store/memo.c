@@ -55,10 +55,11 @@ static const struct slim_codec *codec_of(unsigned type)
 
 /* ---- keys ---- */
 
-static bool find_key(struct slim_run *run, const struct slim_op *op)
+bool slim_memo_key(struct slim_run *run, const struct slim_op *op)
 {
+    if (!run->store)
+        return false;
     struct slim_memo *memo = memo_of(run, op);
-
     if (memo->keyed)
         return true;
     memo->causes.count = 0;
@@ -80,7 +81,7 @@ bool slim_memo_identity(struct slim_digest *out, bool *given,
 
     *given = true;
     if (input->op->stage->keeping == SLIM_KEEP_SOURCE) {
-        bool known = find_key(run, input->op);
+        bool known = slim_memo_key(run, input->op);
         *out = memo->key;
         return known;
     }
@@ -166,6 +167,13 @@ static bool unpack_types(struct slim_run *run, const struct slim_op *op,
     return true;
 }
 
+/* Whether it is to run though it is kept. */
+static bool is_anew(const struct slim_run *run, const struct slim_op *op)
+{
+    return run->anew &&
+           (!*run->anew || strcmp(run->anew, op->stage->name) == 0);
+}
+
 bool slim_memo_find(struct slim_run *run, const struct slim_op *op)
 {
     if (!run->store || op->stage->keeping != SLIM_KEEP_RESULT)
@@ -173,7 +181,7 @@ bool slim_memo_find(struct slim_run *run, const struct slim_op *op)
     struct slim_memo *memo = memo_of(run, op);
     if (memo->hit)
         return true;
-    if (!find_key(run, op))
+    if (!slim_memo_key(run, op) || is_anew(run, op))
         return false;
     memo->entry = slim_entry_find(run->store, op->stage->name, &memo->key);
     if (!memo->entry)
@@ -187,6 +195,7 @@ bool slim_memo_find(struct slim_run *run, const struct slim_op *op)
         return false;
     }
     memo->hit = true;
+    slim_entry_touch(run->store, memo->entry);
     return true;
 }
 
@@ -327,7 +336,7 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
     memo->loaded = true;
     if (run->results[op->id].model)
         memo->shape = run->results[op->id].model->shape;
-    if (op->stage->keeping != SLIM_KEEP_RESULT || !find_key(run, op) ||
+    if (op->stage->keeping != SLIM_KEEP_RESULT || !slim_memo_key(run, op) ||
         !run->store->writes)
         return;
     const struct slim_text *report = run->results[op->id].report;
@@ -358,4 +367,25 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
         memo->entry = entry;
     else
         drop_manifests(memo);
+}
+
+size_t slim_memo_plan(struct slim_run *run)
+{
+    struct slim_op *op = run->program->first;
+    size_t work = 0;
+
+    if (!run->store)
+        return 0;
+    run->hashing = SLIM_HASH_CHEAP;
+    run->results =
+        SLIM_NEW_ARRAY(run->arena, run->program->count, struct slim_result);
+    slim_memo_open(run);
+    for (; op; op = op->next) {
+        if (op->stage->keeping != SLIM_KEEP_RESULT)
+            continue;
+        bool hit = slim_memo_find(run, op);
+        op->cached = hit ? "hit" : "run";
+        work += !hit && !op->stage->hidden;
+    }
+    return work;
 }

@@ -21,6 +21,13 @@ struct slim_memo {
 /* Without a store all of this does nothing, and nothing is a hit. */
 void slim_memo_open(struct slim_run *run);
 void slim_memo_close(struct slim_run *run);
+/* Without running anything: op->cached of each operation, "hit" or "run", and
+ * how many will run. Files that are large are not read: a model that is not
+ * known makes everything run. */
+size_t slim_memo_plan(struct slim_run *run);
+
+/* Finds causes and key of an operation; false where they are not known. */
+bool slim_memo_key(struct slim_run *run, const struct slim_op *op);
 
 /* Whether the results of an operation are kept: they count as given from then
  * on, and are taken over when something needs them. */

@@ -137,6 +137,8 @@ struct slim_kept *slim_entry_find(struct slim_store *store, const char *stage,
 /* The same from a file; NULL if it is no entry. */
 struct slim_kept *slim_entry_read(struct slim_store *store, const char *path,
                                   bool *altered);
+/* It was of use now: what was of use longest ago leaves first. */
+void slim_entry_touch(struct slim_store *store, const struct slim_kept *e);
 void slim_entry_remove(struct slim_store *store, const struct slim_kept *e);
 
 /* ---- files outside ---- */

@@ -1,0 +1,157 @@
+/* cache.c - slimc cache: what the store holds */
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "runtime/store/gc.h"
+#include "runtime/store/record.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <time.h>
+
+static const char *age(const struct slim_cli *cli, int64_t when)
+{
+    double seconds = difftime(time(NULL), (time_t)when);
+
+    if (seconds < 48 * 3600)
+        return slim_text_seconds(cli->arena, seconds > 0.0 ? seconds : 0.0);
+    return slim_arena_printf(cli->arena, "%.0fd", seconds / 86400.0);
+}
+
+static void put_json(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_item(const struct slim_cli *cli,
+                       const struct slim_listed *item)
+{
+    const struct slim_kept *e = item->entry;
+    char key[65];
+
+    slim_digest_hex(key, &e->key);
+    if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        put_json(json_pack(
+            "{s:i,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:b}", "v", 1, "event", "kept",
+            "key", key, "text", e->text, "recipe", e->recipe ? e->recipe : "",
+            "bytes", (json_int_t)item->bytes, "seconds", e->seconds, "used",
+            (json_int_t)item->used, "pinned", (int)item->pinned));
+        return;
+    }
+    printf("%.8s %11s %7s %8s  %-40.40s  %s%s\n", key,
+           slim_text_bytes(cli->arena, item->bytes), age(cli, item->used),
+           slim_text_seconds(cli->arena, e->seconds), e->text,
+           e->recipe ? e->recipe : "", item->pinned ? ", pinned" : "");
+}
+
+static int list(struct slim_cli *cli, struct slim_store *store)
+{
+    struct slim_listing listing;
+
+    slim_listing_make(&listing, store);
+    if (!slim_cli_has(cli, SLIM_OPTION_json) && listing.count)
+        printf("%-8s %11s %7s %8s  %-40s  %s\n", "key", "size", "last", "took",
+               "stage", "of");
+    for (size_t i = listing.count; i-- > 0;)
+        print_item(cli, &listing.items[i]);
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        put_json(json_pack(
+            "{s:i,s:s,s:s,s:I,s:I,s:I}", "v", 1, "event", "store", "path",
+            store->path, "entries", (json_int_t)listing.count, "bytes",
+            (json_int_t)listing.bytes, "budget", (json_int_t)store->budget));
+    else
+        printf("%zu entries, %s of %s in %s\n", listing.count,
+               slim_text_bytes(cli->arena, listing.bytes),
+               slim_text_bytes(cli->arena, store->budget), store->path);
+    return slim_cli_report(cli, &cli->diag);
+}
+
+static int collect(struct slim_cli *cli, struct slim_store *store)
+{
+    size_t entries;
+    uint64_t freed = slim_store_gc(store, store->budget, &entries);
+
+    printf("freed %s, %zu entries left\n", slim_text_bytes(cli->arena, freed),
+           entries);
+    return slim_cli_report(cli, &cli->diag);
+}
+
+static int why(struct slim_cli *cli, struct slim_store *store)
+{
+    const char *prefix = cli->operands[1];
+    struct slim_listing listing;
+    size_t found = 0;
+
+    slim_listing_make(&listing, store);
+    for (size_t i = 0; i < listing.count; i++) {
+        const struct slim_kept *e = listing.items[i].entry;
+        char key[65];
+
+        slim_digest_hex(key, &e->key);
+        if (strncmp(key, prefix, strlen(prefix)) != 0)
+            continue;
+        found++;
+        printf("%s %s\n", key, e->text);
+        for (size_t c = 0; c < e->cause_count; c++)
+            printf("    %-12s %s\n", e->causes[c].name, e->causes[c].value);
+    }
+    if (found == 0)
+        (void)slim_fail(&cli->diag, "I602", (struct slim_span){ 0 },
+                        "nothing is kept under a key that begins with \"%s\"",
+                        prefix);
+    return slim_cli_report(cli, &cli->diag);
+}
+
+static int pin(struct slim_cli *cli, struct slim_store *store)
+{
+    const char *lock = cli->operands[1];
+    struct slim_record *record;
+
+    if (slim_record_read(&record, lock, &cli->diag) == SLIM_OK &&
+        slim_store_pin(store, lock))
+        printf("what %s names stays while the file is there\n", lock);
+    return slim_cli_report(cli, &cli->diag);
+}
+
+static int verify(struct slim_cli *cli, struct slim_store *store)
+{
+    size_t files, bad;
+
+    slim_store_verify(store, &files, &bad);
+    printf("%zu files, %zu altered%s\n", files, bad, bad ? " and removed" : "");
+    return slim_cli_report(cli, &cli->diag);
+}
+
+static const struct {
+    const char *name;
+    size_t operands;
+    int (*run)(struct slim_cli *cli, struct slim_store *store);
+} actions[] = {
+    { "ls", 1, list }, { "gc", 1, collect },    { "why", 2, why },
+    { "pin", 2, pin }, { "verify", 1, verify },
+};
+
+int slim_command_cache(struct slim_cli *cli)
+{
+    const char *name = cli->operand_count ? cli->operands[0] : "ls";
+    size_t given = cli->operand_count ? cli->operand_count : 1;
+    const char *place =
+        slim_store_place(slim_cli_value(cli, SLIM_OPTION_store), cli->arena);
+
+    for (size_t i = 0; i < SLIM_COUNT(actions); i++) {
+        if (strcmp(actions[i].name, name) != 0)
+            continue;
+        if (actions[i].operands != given)
+            return slim_cli_usage(cli, "'cache %s' takes %zu more", name,
+                                  actions[i].operands - 1);
+        struct slim_store *store =
+            slim_store_open(place, cli->arena, &cli->diag);
+        if (!store)
+            return slim_cli_usage(cli, "there is no store: it is '%s'",
+                                  place ? place : "none");
+        return actions[i].run(cli, store);
+    }
+    return slim_cli_usage(cli, "'%s' is nothing that 'cache' does", name);
+}

@@ -1,0 +1,216 @@
+/* explain.c - slimc explain: why a stage is kept, or runs */
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "runtime/store/gc.h"
+#include "runtime/store/memo.h"
+
+#include <string.h>
+#include <time.h>
+
+static const char *value_of(const struct slim_kept *e, const char *name)
+{
+    for (size_t i = 0; i < e->cause_count; i++)
+        if (strcmp(e->causes[i].name, name) == 0)
+            return e->causes[i].value;
+    return NULL;
+}
+
+static bool differs(const struct slim_cause *cause, const struct slim_kept *e)
+{
+    const char *was = value_of(e, cause->name);
+
+    return !was || strcmp(was, cause->value) != 0;
+}
+
+static size_t distance(const struct slim_causes *causes,
+                       const struct slim_kept *e)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < causes->count; i++)
+        count += differs(&causes->items[i], e);
+    return count;
+}
+
+/* What was kept of the same verb, with the fewest differences; the newest. */
+static const struct slim_kept *nearest(const struct slim_run *run,
+                                       const struct slim_op *op,
+                                       const struct slim_listing *listing)
+{
+    const struct slim_causes *causes = &run->memos[op->id].causes;
+    const struct slim_kept *best = NULL;
+
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct slim_kept *e = listing->items[i].entry;
+        if (strcmp(e->stage, op->stage->name) != 0)
+            continue;
+        size_t far = distance(causes, e),
+               least = best ? distance(causes, best) : SIZE_MAX;
+        if (far < least || (far == least && e->made > best->made))
+            best = e;
+    }
+    return best;
+}
+
+/* Digests and long lists by their beginning. */
+static const char *brief(struct slim_arena *arena, const char *value)
+{
+    size_t length = value ? strlen(value) : 0;
+
+    if (!value)
+        return "nothing";
+    if (length == 64 && strspn(value, "0123456789abcdef") == 64)
+        return slim_arena_strndup(arena, value, 8);
+    return length <= 60 ? value : slim_arena_printf(arena, "%.57s...", value);
+}
+
+/* Whether an amount comes to what `want` says under every cause but inputs. */
+static bool comes_to(struct slim_run *run, const struct slim_op *op,
+                     double amount, const struct slim_kept *want)
+{
+    struct slim_op other = *op;
+    struct slim_diag quiet = { .arena = run->arena };
+    struct slim_causes causes = { .arena = run->arena };
+
+    other.amount.value = amount;
+    if (op->stage->resolve(&other, &quiet) != SLIM_OK ||
+        !op->stage->causes(&causes, run, &other))
+        return false;
+    for (size_t i = 0; i < causes.count; i++)
+        if (differs(&causes.items[i], want))
+            return false;
+    return true;
+}
+
+/* The amount farthest from `inside` towards `outside` that still comes to it.
+ */
+static double edge(struct slim_run *run, const struct slim_op *op,
+                   double inside, double outside, const struct slim_kept *want)
+{
+    for (int i = 0; i < 30; i++) {
+        double middle = (inside + outside) / 2.0;
+        if (comes_to(run, op, middle, want))
+            inside = middle;
+        else
+            outside = middle;
+    }
+    return inside;
+}
+
+static void print_interval(struct slim_run *run, const struct slim_op *op,
+                           const struct slim_kept *want)
+{
+    double was = want->amount, step = was / 2.0;
+    const char *sign = op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
+
+    if (op->amount.kind == SLIM_QUANTITY_NONE || !op->stage->causes ||
+        !comes_to(run, op, was, want) || !(step > 0.0))
+        return;
+    double low = edge(run, op, was, was - step, want);
+    double high = edge(run, op, was, was + step, want);
+    if (low < high)
+        printf("  %-12s any amount from %.2f%s to %.2f%s\n", "kept is", low,
+               sign, high, sign);
+}
+
+static void print_causes(struct slim_run *run, const struct slim_op *op,
+                         const struct slim_kept *near)
+{
+    const struct slim_causes *causes = &run->memos[op->id].causes;
+    struct slim_text same = { 0 };
+    size_t line = 0, column = 0;
+
+    slim_span_place(op->span, &line, &column);
+    for (size_t i = 0; i < causes->count; i++) {
+        const struct slim_cause *c = &causes->items[i];
+        if (differs(c, near))
+            printf("  %-12s %s, was %s\n", c->name, brief(run->arena, c->value),
+                   brief(run->arena, value_of(near, c->name)));
+        else
+            slim_text_printf(&same, " %s", c->name);
+    }
+    printf("  %-12s '%s', was '%s'\n",
+           slim_arena_printf(run->arena, "line %zu", line), op->text,
+           near->text);
+    if (same.length)
+        printf("  %-12s%s\n", "same", same.data);
+    slim_text_free(&same);
+}
+
+static void explain_miss(struct slim_run *run, const struct slim_op *op,
+                         const struct slim_listing *listing)
+{
+    const struct slim_memo *memo = &run->memos[op->id];
+    char key[65], other[65];
+
+    if (!memo->keyed) {
+        printf("%s  runs: what it reads is not known before it is made\n",
+               op->text);
+        return;
+    }
+    slim_digest_hex(key, &memo->key);
+    const struct slim_kept *near = nearest(run, op, listing);
+    if (!near) {
+        printf("%s  runs: no '%s' is kept\n", op->text, op->stage->name);
+        return;
+    }
+    slim_digest_hex(other, &near->key);
+    if (slim_digest_same(&near->key, &memo->key)) {
+        printf("%s  runs: what it left outside is not there any more\n",
+               op->text);
+        return;
+    }
+    printf("%s  runs: %zu of %zu causes differ from the nearest that is kept, "
+           "%.8s (%s)\n",
+           op->text, distance(&memo->causes, near), memo->causes.count, other,
+           near->recipe ? near->recipe : "");
+    print_causes(run, op, near);
+    print_interval(run, op, near);
+}
+
+static void explain(struct slim_run *run, const struct slim_op *op,
+                    const struct slim_listing *listing)
+{
+    const struct slim_memo *memo = &run->memos[op->id];
+    char key[65];
+
+    if (!memo->hit) {
+        explain_miss(run, op, listing);
+        return;
+    }
+    slim_digest_hex(key, &memo->key);
+    printf("%s  kept %.8s, made by %s in %s\n", op->text, key,
+           memo->entry->recipe ? memo->entry->recipe : "?",
+           slim_text_seconds(run->arena, memo->entry->seconds));
+}
+
+int slim_command_explain(struct slim_cli *cli)
+{
+    struct slim_project project = { 0 };
+    struct slim_listing listing;
+    struct slim_run run;
+
+    (void)slim_blas_fix(cli->argv);
+    if (cli->operand_count != 2 && cli->operand_count != 3)
+        return slim_cli_usage(cli, "explain needs one recipe and its model");
+    const char *stage = cli->operand_count == 3 ? cli->operands[2] : NULL;
+    if (slim_cli_project(&project, cli, 0) != SLIM_OK)
+        return slim_cli_report(cli, &project.diag);
+    slim_cli_store(&run, &project, cli);
+    if (!run.store)
+        return slim_cli_usage(cli, "there is no store to explain");
+    (void)slim_memo_plan(&run);
+    slim_listing_make(&listing, run.store);
+    size_t told = 0;
+    for (const struct slim_op *op = run.program->first; op; op = op->next)
+        if (op->cached && !op->stage->hidden &&
+            (!stage || strcmp(stage, op->stage->name) == 0)) {
+            explain(&run, op, &listing);
+            told++;
+        }
+    slim_memo_close(&run);
+    if (told == 0 && stage)
+        return slim_cli_usage(cli, "the recipe has no '%s' to explain", stage);
+    return slim_cli_report(cli, &project.diag);
+}

@@ -1,0 +1,302 @@
+/* gc.c - what may leave the store, and in which order */
+#include "runtime/store/gc.h"
+
+#include "runtime/store/journal.h"
+#include "runtime/store/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOUR 3600
+#define MONTH (30 * 24 * HOUR)
+
+/* ---- the listing ---- */
+
+struct listing_work {
+    struct slim_store *store;
+    struct slim_listing *out;
+};
+
+static void add_bytes(void *context, const char *path,
+                      const struct slim_digest *name)
+{
+    (void)name;
+    *(uint64_t *)context += slim_file_size(path);
+}
+
+static void list_entry(void *context, const char *path,
+                       const struct slim_digest *name)
+{
+    struct listing_work *work = context;
+    struct slim_listing *out = work->out;
+    struct slim_arena *arena = work->store->arena;
+    struct stat info;
+    bool altered = false;
+
+    if (!name || stat(path, &info) != 0)
+        return;
+    struct slim_kept *entry = slim_entry_read(work->store, path, &altered);
+    out->altered += altered;
+    if (!entry)
+        return;
+    if (out->count == out->capacity) {
+        size_t room = out->capacity ? 2 * out->capacity : 64;
+        struct slim_listed *more =
+            SLIM_NEW_ARRAY(arena, room, struct slim_listed);
+        if (out->count)
+            memcpy(more, out->items, out->count * sizeof(*more));
+        out->items = more;
+        out->capacity = room;
+    }
+    struct slim_listed *item = &out->items[out->count++];
+    *item = (struct slim_listed){ .entry = entry,
+                                  .path = slim_arena_strdup(arena, path),
+                                  .used = (int64_t)info.st_mtim.tv_sec,
+                                  .bytes = (uint64_t)info.st_size };
+    for (size_t i = 0; i < entry->object_count; i++)
+        item->bytes += entry->objects[i].size;
+}
+
+/* Seconds of work that a byte saves, then age. */
+static int by_worth(const void *a, const void *b)
+{
+    const struct slim_listed *x = a, *y = b;
+    double left = x->entry->seconds / (double)x->bytes;
+    double right = y->entry->seconds / (double)y->bytes;
+
+    if (left < right || left > right)
+        return left < right ? -1 : 1;
+    return (x->used > y->used) - (x->used < y->used);
+}
+
+static void mark_pinned(void *context, const struct slim_digest *key)
+{
+    struct slim_listing *listing = context;
+
+    for (size_t i = 0; i < listing->count; i++)
+        if (slim_digest_same(&listing->items[i].entry->key, key))
+            listing->items[i].pinned = true;
+}
+
+/* A pin holds the path of a lock file; one that is gone pins nothing. */
+static void read_pin(void *context, const char *path,
+                     const struct slim_digest *name)
+{
+    struct listing_work *work = context;
+    struct slim_map map;
+
+    if (!name || !slim_sealed_map(&map, path, NULL, &work->store->diag))
+        return;
+    const char *lock = slim_arena_strndup(
+        work->store->arena, (const char *)map.data, map.length - SLIM_SEAL);
+    slim_map_close(&map);
+    if (!slim_file_exists(lock))
+        (void)unlink(path);
+    else
+        slim_record_keys(lock, work->store->arena, mark_pinned, work->out);
+}
+
+void slim_listing_make(struct slim_listing *out, struct slim_store *store)
+{
+    static const char *const kinds[] = { "objects", "entries", "files",
+                                         "journals", "pins" };
+    struct listing_work work = { store, out };
+
+    *out = (struct slim_listing){ 0 };
+    for (size_t i = 0; i < SLIM_COUNT(kinds); i++)
+        slim_store_walk(store, kinds[i], add_bytes, &out->bytes);
+    slim_store_walk(store, "entries", list_entry, &work);
+    slim_store_walk(store, "pins", read_pin, &work);
+    if (out->count)
+        qsort(out->items, out->count, sizeof(*out->items), by_worth);
+}
+
+/* ---- objects, and who names them ---- */
+
+struct named {
+    struct slim_digest name;
+    uint64_t size;
+    size_t times;
+};
+
+struct names {
+    struct slim_store *store;
+    struct named *items; /* sorted once all are there */
+    size_t count, capacity;
+    uint64_t freed;
+};
+
+static void add_name(struct names *names, const struct slim_digest *name,
+                     uint64_t size)
+{
+    if (names->count == names->capacity) {
+        size_t room = names->capacity ? 2 * names->capacity : 256;
+        struct named *more =
+            SLIM_NEW_ARRAY(names->store->arena, room, struct named);
+        if (names->count)
+            memcpy(more, names->items, names->count * sizeof(*more));
+        names->items = more;
+        names->capacity = room;
+    }
+    names->items[names->count++] = (struct named){ *name, size, 1 };
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct slim_digest));
+}
+
+/* Equal names become one. */
+static void sort_names(struct names *names)
+{
+    size_t kept = 0;
+
+    if (names->count)
+        qsort(names->items, names->count, sizeof(*names->items), by_name);
+    for (size_t i = 0; i < names->count; i++)
+        if (kept && slim_digest_same(&names->items[kept - 1].name,
+                                     &names->items[i].name))
+            names->items[kept - 1].times++;
+        else
+            names->items[kept++] = names->items[i];
+    names->count = kept;
+}
+
+static struct named *find_name(const struct names *names,
+                               const struct slim_digest *name)
+{
+    return names->count ? bsearch(name, names->items, names->count,
+                                  sizeof(*names->items), by_name)
+                        : NULL;
+}
+
+static void add_blobs(struct names *names, json_t *json)
+{
+    const char *hex = json_string_value(json_object_get(json, "blob"));
+    struct slim_digest name;
+    const char *key;
+    json_t *inner;
+    size_t i;
+
+    if (hex && strlen(hex) == 64 && slim_digest_read(&name, hex))
+        add_name(names, &name, 0);
+    json_object_foreach(json, key, inner) add_blobs(names, inner);
+    json_array_foreach(json, i, inner) add_blobs(names, inner);
+}
+
+static bool is_older(const char *path, int64_t seconds)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 &&
+           (int64_t)info.st_mtim.tv_sec < (int64_t)time(NULL) - seconds;
+}
+
+static void free_file(struct names *names, const char *path)
+{
+    uint64_t size = slim_file_size(path);
+
+    if (unlink(path) == 0)
+        names->freed += size;
+}
+
+/* Layers that a journal holds are needed to go on. */
+static void visit_journal(void *context, const char *path,
+                          const struct slim_digest *name)
+{
+    struct names *names = context;
+    json_t *note;
+
+    if (is_older(path, name ? MONTH : HOUR)) {
+        free_file(names, path);
+        return;
+    }
+    note = name ? slim_journal_note(path, names->store) : NULL;
+    if (note)
+        add_blobs(names, note);
+    json_decref(note);
+}
+
+static void visit_object(void *context, const char *path,
+                         const struct slim_digest *name)
+{
+    struct names *names = context;
+
+    if ((!name || !find_name(names, name)) && is_older(path, HOUR))
+        free_file(names, path);
+}
+
+static void visit_other(void *context, const char *path,
+                        const struct slim_digest *name)
+{
+    if (!name && is_older(path, HOUR))
+        free_file(context, path);
+}
+
+/* The entry, and the objects that no other one names. */
+static void evict(struct names *names, const struct slim_listed *item)
+{
+    const struct slim_kept *entry = item->entry;
+
+    free_file(names, item->path);
+    for (size_t i = 0; i < entry->object_count; i++) {
+        struct named *named = find_name(names, &entry->objects[i].name);
+        if (named && --named->times == 0)
+            free_file(names,
+                      slim_store_path(names->store, "objects", &named->name));
+    }
+}
+
+uint64_t slim_store_gc(struct slim_store *store, uint64_t budget,
+                       size_t *entries)
+{
+    struct names names = { .store = store };
+    struct slim_listing listing;
+
+    *entries = 0;
+    slim_listing_make(&listing, store);
+    for (size_t i = 0; i < listing.count; i++)
+        for (size_t j = 0; j < listing.items[i].entry->object_count; j++)
+            add_name(&names, &listing.items[i].entry->objects[j].name,
+                     listing.items[i].entry->objects[j].size);
+    slim_store_walk(store, "journals", visit_journal, &names);
+    sort_names(&names);
+    slim_store_walk(store, "objects", visit_object, &names);
+    slim_store_walk(store, "entries", visit_other, &names);
+    slim_store_walk(store, "files", visit_other, &names);
+    for (size_t i = 0; i < listing.count; i++) {
+        if (listing.bytes - names.freed <= budget)
+            break;
+        if (listing.items[i].pinned)
+            continue;
+        evict(&names, &listing.items[i]);
+        ++*entries;
+    }
+    return names.freed;
+}
+
+bool slim_store_pin(struct slim_store *store, const char *lock)
+{
+    char *real = realpath(lock, NULL);
+    const char *path = real ? real : lock;
+    struct slim_digest name = slim_hash(path, strlen(path));
+    bool done = slim_sealed_put(store, slim_store_path(store, "pins", &name),
+                                path, strlen(path));
+
+    free(real);
+    return done;
+}
+
+void slim_store_tidy(struct slim_store *store)
+{
+    const char *stamp = slim_path_join(store->arena, store->path, "tidied");
+    size_t entries;
+
+    if (!store->writes || (slim_file_exists(stamp) && !is_older(stamp, HOUR)))
+        return;
+    if (slim_sealed_put(store, stamp, "", 0))
+        (void)slim_store_gc(store, store->budget, &entries);
+}

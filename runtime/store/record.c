@@ -1,0 +1,221 @@
+/* record.c - lock files: what each stage of a run was, and what it gave */
+#include "runtime/store/record.h"
+
+#include "runtime/store/gc.h"
+#include "runtime/store/memo.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "slimc lock 1"
+
+static const struct slim_span nowhere = { NULL, 0, 0 };
+
+static void add_results(struct slim_text *text, const struct slim_kept *entry)
+{
+    char hex[65];
+
+    for (size_t i = 0; i < entry->result_count; i++) {
+        slim_digest_hex(hex, &entry->results[i].manifest.name);
+        slim_text_printf(text, " %s=%s",
+                         slim_type_name((enum slim_type)entry->results[i].type),
+                         hex);
+    }
+}
+
+char *slim_record_line(struct slim_run *run, const struct slim_op *op,
+                       bool done)
+{
+    const struct slim_memo *memo = &run->memos[op->id];
+    struct slim_text text = { 0 };
+    char hex[65];
+
+    if (op->stage->keeping == SLIM_KEEP_NOTHING || !memo->keyed)
+        return NULL;
+    slim_digest_hex(hex, &memo->key);
+    if (op->stage->keeping == SLIM_KEEP_SOURCE)
+        return slim_arena_printf(run->arena, "model %s", hex);
+    slim_text_printf(&text, "stage %03u %s key=%s", op->id, op->text, hex);
+    if (done && memo->entry)
+        add_results(&text, memo->entry);
+    char *line = slim_arena_strdup(run->arena, text.data);
+    slim_text_free(&text);
+    return line;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Values and what they are comparable with, for who reads the file. */
+static char *metric_line(struct slim_run *run, const struct slim_metric *m)
+{
+    return slim_arena_printf(run->arena, "metric %03u %s %.17g%s%s", m->op->id,
+                             m->label, m->value, m->protocol ? " " : "",
+                             m->protocol ? m->protocol : "");
+}
+
+char *slim_record_text(struct slim_run *run)
+{
+    size_t count = 0, room = run->program->count + 4;
+    struct slim_text text = { 0 };
+
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        room++;
+    char **lines = SLIM_NEW_ARRAY(run->arena, room, char *);
+    for (const struct slim_op *op = run->program->first; op; op = op->next) {
+        lines[count] = slim_record_line(run, op, true);
+        count += lines[count] != NULL;
+    }
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        if (!m->fleeting)
+            lines[count++] = metric_line(run, m);
+    lines[count++] = slim_arena_printf(run->arena, "numerics %s %s",
+                                       run->program->compute, slim_numerics());
+    lines[count++] =
+        slim_arena_printf(run->arena, "version %s", PACKAGE_VERSION);
+    qsort(lines, count, sizeof(*lines), by_text);
+    slim_text_puts(&text, HEAD "\n");
+    for (size_t i = 0; i < count; i++)
+        slim_text_printf(&text, "%s\n", lines[i]);
+    char *all = slim_arena_strdup(run->arena, text.data);
+    slim_text_free(&text);
+    return all;
+}
+
+enum slim_status slim_record_write(struct slim_run *run, const char *path)
+{
+    struct slim_writer writer = { 0 };
+    const char *text = slim_record_text(run);
+    enum slim_status status =
+        slim_writer_open(&writer, path, nowhere, run->diag);
+
+    if (status == SLIM_OK)
+        status =
+            slim_writer_put(&writer, text, strlen(text), nowhere, run->diag);
+    if (status == SLIM_OK)
+        status = slim_writer_commit(&writer, nowhere, run->diag);
+    slim_writer_abort(&writer);
+    if (status == SLIM_OK)
+        (void)slim_store_pin(run->store, path);
+    return status;
+}
+
+/* ---- reading ---- */
+
+static char **split(char *text, struct slim_arena *arena)
+{
+    size_t count = 1, at = 0;
+
+    for (const char *c = text; *c; c++)
+        count += *c == '\n';
+    char **lines = SLIM_NEW_ARRAY(arena, count + 1, char *);
+    while (*text) {
+        char *end = strchr(text, '\n');
+        lines[at++] = text;
+        if (!end)
+            break;
+        *end = 0;
+        text = end + 1;
+    }
+    lines[at] = NULL;
+    return lines;
+}
+
+enum slim_status slim_record_read(struct slim_record **out, const char *path,
+                                  struct slim_diag *diag)
+{
+    struct slim_source source;
+
+    if (slim_file_read(&source, path, 0, nowhere, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    struct slim_record *record = SLIM_NEW(diag->arena, struct slim_record);
+    record->path = path;
+    record->lines =
+        split(slim_arena_strdup(diag->arena, source.text), diag->arena);
+    if (record->lines[0] && strcmp(record->lines[0], HEAD) == 0) {
+        *out = record;
+        return SLIM_OK;
+    }
+    struct slim_source *name = SLIM_NEW(diag->arena, struct slim_source);
+    *name = (struct slim_source){ .name = path };
+    return slim_fail(diag, "F530", (struct slim_span){ .source = name },
+                     "this is no lock file: its first line is not \"" HEAD
+                     "\"");
+}
+
+void slim_record_keys(const char *path, struct slim_arena *arena,
+                      void (*visit)(void *context,
+                                    const struct slim_digest *key),
+                      void *context)
+{
+    struct slim_diag quiet = { .arena = arena };
+    struct slim_record *record;
+
+    if (slim_record_read(&record, path, &quiet) != SLIM_OK)
+        return;
+    for (char **line = record->lines; *line; line++) {
+        /* the statement may hold such a word too: the last one counts */
+        const char *at = *line, *key = NULL;
+        struct slim_digest digest;
+
+        while ((at = strstr(at, " key=")))
+            key = at += 5;
+        if (strncmp(*line, "stage ", 6) == 0 && key && strlen(key) >= 64 &&
+            slim_digest_read(&digest, key))
+            visit(context, &digest);
+    }
+}
+
+/* ---- comparing ---- */
+
+/* Up to and with the first blank and number: "stage 003 ", "model ". */
+static size_t lead(const char *line)
+{
+    size_t length = strcspn(line, " ") + 1;
+
+    return strncmp(line, "stage ", 6) == 0 ? length + 4 : length;
+}
+
+static const char *find_line(const struct slim_record *record, const char *line)
+{
+    for (char **at = record->lines; *at; at++)
+        if (strncmp(*at, line, lead(line)) == 0)
+            return *at;
+    return NULL;
+}
+
+/* The statement is not compared: text may change, meaning may not. */
+static const char *meaning(const char *line)
+{
+    const char *at = line, *key = NULL;
+
+    while ((at = strstr(at, " key=")))
+        key = at++;
+    return key ? key : line;
+}
+
+enum slim_status slim_record_check(struct slim_run *run,
+                                   const struct slim_op *op, bool done)
+{
+    const char *line = run->locked ? slim_record_line(run, op, done) : NULL;
+
+    if (!line)
+        return SLIM_OK;
+    const char *was = find_line(run->locked, line);
+    const char *now = meaning(line);
+    if (was && strncmp(meaning(was), now, strlen(now)) == 0)
+        return SLIM_OK;
+    run->differs = done;
+    struct slim_error *error =
+        slim_error(run->diag, done ? "L002" : "L001", op->span,
+                   done ? "it gave other bytes than \"%s\" says"
+                        : "it is not what \"%s\" says",
+                   run->locked->path);
+    slim_error_note(run->diag, error, nowhere, "locked: %s",
+                    was ? was : "no such line");
+    slim_error_note(run->diag, error, nowhere, "here:   %s", line);
+    return SLIM_FAILED;
+}

@@ -1,0 +1,52 @@
+/* record.h - lock files: what each stage of a run was, and what it gave */
+#ifndef SLIM_RECORD_H
+#define SLIM_RECORD_H
+
+#include "runtime/run.h"
+
+/*
+ * Text for version control, a fact a line, sorted:
+ *
+ *     slimc lock 1
+ *     data 2 text = "sample.txt" n=6 len=24 ids=HEX
+ *     metric 7 after 157.94 words.txt#776b7068 len=24 n=8 bos=no
+ *     model DIGEST
+ *     numerics f32 OpenBLAS 0.3.21 ..
+ *     stage 3 score taylor key=HEX scores=HEX
+ *     version 0.1.0
+ *
+ * Numbers are those of the operations.
+ */
+
+/* The lines of the operations so far, in the arena. */
+char *slim_record_text(struct slim_run *run);
+/* Writes them to `path` and pins what they name. */
+SLIM_NODISCARD enum slim_status slim_record_write(struct slim_run *run,
+                                                  const char *path);
+
+struct slim_record {
+    const char *path;
+    char **lines; /* NULL-terminated, in the order of the file */
+};
+SLIM_NODISCARD enum slim_status slim_record_read(struct slim_record **out,
+                                                 const char *path,
+                                                 struct slim_diag *diag);
+
+/* Before an operation runs, and (`done`) after it: L001 with both lines where
+ * it is not what the file says. */
+SLIM_NODISCARD enum slim_status slim_record_check(struct slim_run *run,
+                                                  const struct slim_op *op,
+                                                  bool done);
+
+/* The line of an operation: with what it gave where that is known. NULL: it
+ * has none. */
+char *slim_record_line(struct slim_run *run, const struct slim_op *op,
+                       bool done);
+
+/* Every key of a file; nothing where it is no lock file. */
+void slim_record_keys(const char *path, struct slim_arena *arena,
+                      void (*visit)(void *context,
+                                    const struct slim_digest *key),
+                      void *context);
+
+#endif

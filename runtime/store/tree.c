@@ -1,0 +1,103 @@
+/* tree.c - every file of the store, and whether it is what it was */
+#include "runtime/store/gc.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* "ab/cdef..": the digest that the end of a path spells. */
+static bool name_of(struct slim_digest *out, const char *path)
+{
+    size_t length = strlen(path);
+    char hex[65];
+
+    if (length < 66 || path[length - 63] != '/')
+        return false;
+    memcpy(hex, path + length - 65, 2);
+    memcpy(hex + 2, path + length - 62, 63);
+    return slim_digest_read(out, hex);
+}
+
+static void walk(const char *path, struct slim_arena *arena,
+                 void (*visit)(void *, const char *,
+                               const struct slim_digest *),
+                 void *context)
+{
+    char **names = slim_list_directory(arena, path, "");
+
+    for (; *names; names++) {
+        const char *inner = slim_path_join(arena, path, *names);
+        struct slim_digest name;
+
+        if (slim_file_is_directory(inner))
+            walk(inner, arena, visit, context);
+        else
+            visit(context, inner, name_of(&name, inner) ? &name : NULL);
+    }
+}
+
+void slim_store_walk(struct slim_store *store, const char *kind,
+                     void (*visit)(void *context, const char *path,
+                                   const struct slim_digest *name),
+                     void *context)
+{
+    walk(slim_path_join(store->arena, store->path, kind), store->arena, visit,
+         context);
+}
+
+/* ---- verify ---- */
+
+struct count {
+    struct slim_store *store;
+    size_t files, bad;
+};
+
+static void check_object(void *context, const char *path,
+                         const struct slim_digest *name)
+{
+    struct count *count = context;
+    struct slim_diag quiet = { .arena = count->store->arena };
+    struct slim_map map;
+
+    if (!name || slim_map_open(&map, path, (struct slim_span){ 0 }, &quiet))
+        return;
+    struct slim_digest digest = slim_hash(map.data, map.length);
+    slim_map_close(&map);
+    count->files++;
+    if (slim_digest_same(&digest, name))
+        return;
+    count->bad++;
+    slim_store_altered(count->store, "object", name);
+    (void)unlink(path);
+}
+
+static void check_sealed(void *context, const char *path,
+                         const struct slim_digest *name)
+{
+    struct count *count = context;
+    struct slim_map map;
+    bool altered = false;
+
+    if (!name)
+        return;
+    count->files++;
+    if (slim_sealed_map(&map, path, &altered, &count->store->diag)) {
+        slim_map_close(&map);
+        return;
+    }
+    count->bad += altered;
+    if (altered)
+        slim_store_altered(count->store, "entry", name);
+}
+
+void slim_store_verify(struct slim_store *store, size_t *files, size_t *bad)
+{
+    static const char *const kinds[] = { "entries", "files", "journals",
+                                         "pins" };
+    struct count count = { store, 0, 0 };
+
+    slim_store_walk(store, "objects", check_object, &count);
+    for (size_t i = 0; i < SLIM_COUNT(kinds); i++)
+        slim_store_walk(store, kinds[i], check_sealed, &count);
+    *files = count.files;
+    *bad = count.bad;
+}
