@@ -75,7 +75,7 @@ static bool comes_to(struct slim_run *run, const struct slim_op *op,
 
     other.amount.value = amount;
     if (op->stage->resolve(&other, &quiet) != SLIM_OK ||
-        !op->stage->causes(&causes, run, &other))
+        !op->stage->keep.causes(&causes, run, &other))
         return false;
     for (size_t i = 0; i < causes.count; i++)
         if (differs(&causes.items[i], want))
@@ -104,7 +104,7 @@ static void print_interval(struct slim_run *run, const struct slim_op *op,
     double was = want->amount, step = was / 2.0;
     const char *sign = op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
 
-    if (op->amount.kind == SLIM_QUANTITY_NONE || !op->stage->causes ||
+    if (op->amount.kind == SLIM_QUANTITY_NONE || !op->stage->keep.causes ||
         !comes_to(run, op, was, want) || !(step > 0.0))
         return;
     double low = edge(run, op, was, was - step, want);

@@ -163,8 +163,9 @@ void slim_report_hit(struct slim_run *run, const struct slim_op *op,
                                 "params", (json_int_t)params_of(run->shape)));
         return;
     }
-    fprintf(out, " = %-34s %7s %9s  %s\n", clipped(run, op->text), "hit",
-            change(run), middle(run, op));
+    fprintf(out, " = %-*s %7s %9s  %s\n", STATEMENT,
+            slim_text_clip(run->arena, op->text, STATEMENT), "hit", change(run),
+            middle(run, op));
     if (entry->report)
         fputs(entry->report, out);
     fflush(out);
@@ -181,8 +182,9 @@ void slim_report_resumed(struct slim_run *run, const struct slim_op *op,
                                 "text", op->text, "done", (json_int_t)units,
                                 "of", (json_int_t)of, "unit", what));
     else
-        fprintf(out, " ~ %-34s %7s %9s  %zu of %zu %s were done\n",
-                clipped(run, op->text), "", "", units, of, what);
+        fprintf(out, " ~ %-*s %7s %9s  %zu of %zu %s were done\n", STATEMENT,
+                slim_text_clip(run->arena, op->text, STATEMENT), "", "", units,
+                of, what);
     fflush(out);
 }
 

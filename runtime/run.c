@@ -69,7 +69,8 @@ void slim_run_release(struct slim_run *run, const struct slim_op *op)
 static bool read_later(const struct slim_op *op, const struct slim_op *from)
 {
     for (const struct slim_op *later = op->next; later; later = later->next) {
-        bool repeats = later->stage->repeats && later->stage->repeats(later);
+        bool repeats =
+            later->stage->keep.repeats && later->stage->keep.repeats(later);
 
         for (size_t i = 0; i < later->input_count; i++) {
             const struct slim_op *source = later->inputs[i].op;
@@ -109,7 +110,7 @@ enum slim_status slim_run_execute(struct slim_run *run,
     if (!op->stage->run)
         return SLIM_OK;
     run->journal =
-        op->stage->journal ? slim_journal_open(&journal, run, op) : NULL;
+        op->stage->keep.journal ? slim_journal_open(&journal, run, op) : NULL;
     enum slim_status status = op->stage->run(run, op);
     slim_journal_close(run->journal, status == SLIM_OK);
     run->journal = outer;
@@ -157,7 +158,8 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
         return status;
     }
     double seconds = slim_now() - started;
-    double all = seconds + (op->stage->journal ? run->earlier_seconds : 0.0);
+    double all =
+        seconds + (op->stage->keep.journal ? run->earlier_seconds : 0.0);
     if (run->results[op->id].model)
         run->shape = run->results[op->id].model->shape;
     const char *detail = run->detail;
@@ -174,14 +176,14 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
 /* Where stages run anew to be compared, what is outside stays as it is. */
 static bool is_left_out(const struct slim_run *run, const struct slim_op *op)
 {
-    return run->anew && op->stage->keeping == SLIM_KEEP_RESULT &&
+    return run->anew && op->stage->keep.how == SLIM_KEEP_RESULT &&
            op->stage->gives == 0;
 }
 
 /* Sources run where they are needed; tokens were made ready before. */
 static bool waits(const struct slim_run *run, const struct slim_op *op)
 {
-    return run->store && op->stage->keeping == SLIM_KEEP_SOURCE;
+    return run->store && op->stage->keep.how == SLIM_KEEP_SOURCE;
 }
 
 static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)

@@ -2,25 +2,35 @@
 #ifndef SLIM_KEEPING_H
 #define SLIM_KEEPING_H
 
-/*
- * The last fields of a row of stage.h:
- *
- * keeping   what the store does with what the stage gives, below.
- * causes    adds what decides the result beside verb, version, method,
- *           arguments and the digests of what is read: what quantity and scope
- *           come to (NULL: they count as they are written), what later
- *           operations ask for. False: not known.
- * repeats   whether run() runs operations again that it reads from, and so
- *           needs what they read. NULL: never.
- * outside   what it left outside the store, told so that any change of it tells
- *           otherwise; NULL: nothing is there. What is kept counts only while
- *           this is what it was.
- * journal   whether it writes a journal, and goes on after it was killed.
- */
-enum slim_keeping {
+#include <stdbool.h>
+
+struct slim_run;
+struct slim_op;
+struct slim_causes; /* runtime/store/causes.h: a list that grows */
+
+/* What the store does with what a stage gives. */
+enum slim_keep {
     SLIM_KEEP_RESULT,  /* kept by its key */
     SLIM_KEEP_NOTHING, /* always run; reads shapes and metrics, no numbers */
     SLIM_KEEP_SOURCE,  /* its causes say what it is: run where it is needed */
+};
+
+struct slim_keeping {
+    enum slim_keep how;
+    /* Adds what decides the result beside verb, version, method, arguments and
+     * the digests of what is read: what quantity and scope come to (NULL: they
+     * count as they are written), what later operations ask for. False: not
+     * known, and nothing is kept. */
+    bool (*causes)(struct slim_causes *causes, struct slim_run *run,
+                   const struct slim_op *op);
+    /* Whether run() runs operations again that it reads from, and so needs what
+     * they read. NULL: never. */
+    bool (*repeats)(const struct slim_op *op);
+    /* What it left outside the store, told so that any change of it tells
+     * otherwise; NULL: nothing is there. What is kept counts only while this is
+     * what it was. */
+    const char *(*outside)(struct slim_run *run, const struct slim_op *op);
+    bool journal; /* it writes one, and goes on after it was killed */
 };
 
 #endif

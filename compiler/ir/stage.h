@@ -13,9 +13,7 @@
  * slim_sample) gives tokens; the first row that gives groups is what is
  * inserted where a stage implies them. Two parameter names are filled by
  * syntax: `path` by the quoted name after `save hf`, `warn` by `else warn`.
- */
-
-/*
+ *
  * The parser, the checker, the formatter, `slimc ops`, the man page and
  * completion, the IR's text form and the executor all read the row; none of
  * them knows a verb by name. To add a verb: write runtime/stage/NAME.c with its
@@ -68,7 +66,6 @@ struct slim_amount_rule {
 };
 
 struct slim_run;
-struct slim_causes; /* runtime/store/causes.h */
 
 struct slim_stage {
     const char *name;
@@ -103,14 +100,7 @@ struct slim_stage {
     enum slim_status (*prepare)(struct slim_run *run, const struct slim_op *op);
     /* Does it. NULL: nothing to do at run time. */
     enum slim_status (*run)(struct slim_run *run, const struct slim_op *op);
-
-    /* For the store: compiler/ir/keeping.h says what each means. */
-    enum slim_keeping keeping;
-    bool (*causes)(struct slim_causes *causes, struct slim_run *run,
-                   const struct slim_op *op);
-    bool (*repeats)(const struct slim_op *op);
-    const char *(*outside)(struct slim_run *run, const struct slim_op *op);
-    bool journal;
+    struct slim_keeping keep; /* what the store has to know */
 };
 
 /* The table, sorted by name, NULL-terminated; defined by the runtime, handed

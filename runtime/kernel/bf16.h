@@ -15,5 +15,7 @@ void slim_bf16_linear_grad_w(float *dw, const float *dy, const float *x,
 
 /* Whether oneDNN is there and this processor multiplies in bf16. */
 bool slim_bf16_here(void);
+/* Version and instructions of what multiplies; "" where nothing does. */
+const char *slim_bf16_version(void);
 
 #endif

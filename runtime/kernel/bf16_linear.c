@@ -62,6 +62,17 @@ bool slim_bf16_here(void)
            dnnl_cpu_isa_avx512_core_bf16;
 }
 
+const char *slim_bf16_version(void)
+{
+    static char text[64];
+    const dnnl_version_t *version = dnnl_version();
+
+    (void)snprintf(text, sizeof(text), "oneDNN %d.%d.%d isa %x", version->major,
+                   version->minor, version->patch,
+                   (unsigned)dnnl_get_effective_cpu_isa());
+    return text;
+}
+
 /* What can fail here is memory for code and descriptors; see scratch.h. */
 enum { EXIT_NO_MEMORY = 5 };
 
@@ -265,6 +276,11 @@ static void multiply_all(const struct product *p)
 bool slim_bf16_here(void)
 {
     return false;
+}
+
+const char *slim_bf16_version(void)
+{
+    return "";
 }
 
 struct product {

@@ -1,5 +1,7 @@
 /* corename.c - an OpenBLAS older than the CPU, noticed and set right */
 #include "runtime/kernel/corename.h"
+
+#include "runtime/kernel/bf16.h"
 #include "runtime/kernel/kernel.h"
 
 #include <cblas.h>
@@ -124,7 +126,12 @@ const char *slim_blas_fix(char **argv)
     return found;
 }
 
-const char *slim_numerics(void)
+const char *slim_numerics(const struct slim_kernels *kernels)
 {
-    return openblas_get_config();
+    static char text[256];
+
+    (void)snprintf(text, sizeof(text), "%s, %s%s%s", kernels->name,
+                   openblas_get_config(), kernels->narrow ? ", " : "",
+                   kernels->narrow ? slim_bf16_version() : "");
+    return text;
 }

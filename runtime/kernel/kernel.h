@@ -198,8 +198,9 @@ size_t slim_threads(void);
  */
 const char *slim_blas_fix(char **argv);
 
-/* The class of the arithmetic: where two runs have the same, the same input
- * gives the same bits. The version of OpenBLAS with the kernels it chose. */
-const char *slim_numerics(void);
+/* The class of a table's arithmetic: where two runs have the same, the same
+ * input gives the same bits. Versions of the libraries, and the kernels that
+ * they chose. */
+const char *slim_numerics(const struct slim_kernels *kernels);
 
 #endif

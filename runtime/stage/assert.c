@@ -105,8 +105,8 @@ const struct slim_stage slim_stage_assert = {
     .version = 1,
     .needs = SLIM_TYPE_MODEL,
     .keeps_function = true,
-    .keeping = SLIM_KEEP_NOTHING,
     .params = params,
     .args_size = sizeof(struct assert_args),
     .run = run_assert,
+    .keep = { .how = SLIM_KEEP_NOTHING },
 };

@@ -45,8 +45,7 @@ const struct slim_stage slim_stage_input = {
     .hidden = true,
     .gives = SLIM_TYPE_MODEL,
     .keeps_function = true,
-    .keeping = SLIM_KEEP_SOURCE,
-    .causes = causes_input,
     .resolve = resolve_input,
     .run = run_input,
+    .keep = { .how = SLIM_KEEP_SOURCE, .causes = causes_input },
 };

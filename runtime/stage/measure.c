@@ -291,5 +291,5 @@ const struct slim_stage slim_stage_measure = {
     .args_size = sizeof(struct measure_args),
     .resolve = resolve_measure,
     .run = run_measure,
-    .causes = causes_measure,
+    .keep = { .causes = causes_measure },
 };

@@ -303,5 +303,5 @@ const struct slim_stage slim_stage_recover = {
     .args_size = sizeof(struct recover_args),
     .resolve = resolve_recover,
     .run = run_recover,
-    .journal = true,
+    .keep = { .journal = true },
 };

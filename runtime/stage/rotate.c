@@ -307,6 +307,5 @@ const struct slim_stage slim_stage_rotate = {
     .check = check_rotate,
     .resolve = resolve_rotate,
     .run = run_rotate,
-    .causes = causes_rotate,
-    .journal = true,
+    .keep = { .causes = causes_rotate, .journal = true },
 };

@@ -135,6 +135,6 @@ const struct slim_stage slim_stage_sample = {
     .keeps_function = true,
     .params = params,
     .args_size = sizeof(struct slim_sample),
-    .causes = causes_sample,
     .prepare = prepare_sample,
+    .keep = { .causes = causes_sample },
 };

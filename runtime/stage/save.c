@@ -185,5 +185,5 @@ const struct slim_stage slim_stage_save = {
     .resolve = resolve_save,
     .prepare = prepare_save,
     .run = run_save,
-    .outside = outside_save,
+    .keep = { .outside = outside_save },
 };

@@ -257,6 +257,5 @@ const struct slim_stage slim_stage_score = {
     .args_size = sizeof(struct slim_score_args),
     .resolve = resolve,
     .run = run,
-    .causes = causes_score,
-    .journal = true,
+    .keep = { .causes = causes_score, .journal = true },
 };

@@ -215,7 +215,7 @@ const struct slim_stage slim_stage_slice = {
     .args_size = sizeof(struct slice_args),
     .resolve = resolve_slice,
     .run = run_slice,
-    .causes = causes_slice,
-    .repeats = repeats_slice,
-    .journal = true,
+    .keep = { .causes = causes_slice,
+              .repeats = repeats_slice,
+              .journal = true },
 };

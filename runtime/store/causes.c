@@ -126,12 +126,12 @@ bool slim_causes_find(struct slim_causes *causes, struct slim_run *run,
     if (op->method)
         slim_causes_add(causes, "method", "%s", op->method);
     add_args(causes, op);
-    if (!stage->causes)
+    if (!stage->keep.causes)
         slim_causes_written(causes, op);
-    else if (!stage->causes(causes, run, op))
+    else if (!stage->keep.causes(causes, run, op))
         return false;
-    if (stage->keeping != SLIM_KEEP_SOURCE)
+    if (stage->keep.how != SLIM_KEEP_SOURCE)
         slim_causes_add(causes, "arithmetic", "%s %s", run->program->compute,
-                        slim_numerics());
+                        slim_numerics(run->kernels));
     return add_inputs(causes, run, op);
 }

@@ -80,7 +80,7 @@ bool slim_memo_identity(struct slim_digest *out, bool *given,
     const struct slim_codec *codec = codec_of(input->type);
 
     *given = true;
-    if (input->op->stage->keeping == SLIM_KEEP_SOURCE) {
+    if (input->op->stage->keep.how == SLIM_KEEP_SOURCE) {
         bool known = slim_memo_key(run, input->op);
         *out = memo->key;
         return known;
@@ -142,9 +142,9 @@ static void forget(struct slim_run *run, struct slim_memo *memo)
 static bool same_outside(struct slim_run *run, const struct slim_op *op,
                          const struct slim_kept *entry)
 {
-    if (!op->stage->outside)
+    if (!op->stage->keep.outside)
         return true;
-    const char *now = op->stage->outside(run, op);
+    const char *now = op->stage->keep.outside(run, op);
 
     return now && entry->outside && strcmp(now, entry->outside) == 0;
 }
@@ -176,7 +176,7 @@ static bool is_anew(const struct slim_run *run, const struct slim_op *op)
 
 bool slim_memo_find(struct slim_run *run, const struct slim_op *op)
 {
-    if (!run->store || op->stage->keeping != SLIM_KEEP_RESULT)
+    if (!run->store || op->stage->keep.how != SLIM_KEEP_RESULT)
         return false;
     struct slim_memo *memo = memo_of(run, op);
     if (memo->hit)
@@ -232,7 +232,7 @@ enum slim_status slim_memo_need(struct slim_run *run, const struct slim_op *op)
         memo->loaded = true;
         return SLIM_OK;
     }
-    if (op->stage->keeping != SLIM_KEEP_RESULT)
+    if (op->stage->keep.how != SLIM_KEEP_RESULT)
         return compute(run, op);
     double started = slim_now();
     forget(run, memo);
@@ -246,9 +246,9 @@ enum slim_status slim_memo_need(struct slim_run *run, const struct slim_op *op)
 enum slim_status slim_memo_inputs(struct slim_run *run,
                                   const struct slim_op *op)
 {
-    bool repeats = op->stage->repeats && op->stage->repeats(op);
+    bool repeats = op->stage->keep.repeats && op->stage->keep.repeats(op);
 
-    if (!run->store || op->stage->keeping == SLIM_KEEP_NOTHING)
+    if (!run->store || op->stage->keep.how == SLIM_KEEP_NOTHING)
         return SLIM_OK;
     for (size_t i = 0; i < op->input_count; i++) {
         const struct slim_op *from = op->inputs[i].op;
@@ -280,7 +280,7 @@ const struct slim_shape *slim_run_shape(struct slim_run *run,
         return result->model->shape;
     if (run->memos && memo_of(run, from)->shape)
         return memo_of(run, from)->shape;
-    return from->stage->keeping == SLIM_KEEP_SOURCE ? run->input->shape : NULL;
+    return from->stage->keep.how == SLIM_KEEP_SOURCE ? run->input->shape : NULL;
 }
 
 /* ---- keeping ---- */
@@ -336,7 +336,7 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
     memo->loaded = true;
     if (run->results[op->id].model)
         memo->shape = run->results[op->id].model->shape;
-    if (op->stage->keeping != SLIM_KEEP_RESULT || !slim_memo_key(run, op) ||
+    if (op->stage->keep.how != SLIM_KEEP_RESULT || !slim_memo_key(run, op) ||
         !run->store->writes)
         return;
     const struct slim_text *report = run->results[op->id].report;
@@ -347,7 +347,8 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
         .stage = op->stage->name,
         .text = op->text,
         .recipe = run->program->source->name,
-        .outside = op->stage->outside ? op->stage->outside(run, op) : NULL,
+        .outside =
+            op->stage->keep.outside ? op->stage->keep.outside(run, op) : NULL,
         .detail = run->detail,
         .report = report ? report->data : NULL,
         .seconds = seconds,
@@ -381,7 +382,7 @@ size_t slim_memo_plan(struct slim_run *run)
         SLIM_NEW_ARRAY(run->arena, run->program->count, struct slim_result);
     slim_memo_open(run);
     for (; op; op = op->next) {
-        if (op->stage->keeping != SLIM_KEEP_RESULT)
+        if (op->stage->keep.how != SLIM_KEEP_RESULT)
             continue;
         bool hit = slim_memo_find(run, op);
         op->cached = hit ? "hit" : "run";

@@ -31,10 +31,10 @@ char *slim_record_line(struct slim_run *run, const struct slim_op *op,
     struct slim_text text = { 0 };
     char hex[65];
 
-    if (op->stage->keeping == SLIM_KEEP_NOTHING || !memo->keyed)
+    if (op->stage->keep.how == SLIM_KEEP_NOTHING || !memo->keyed)
         return NULL;
     slim_digest_hex(hex, &memo->key);
-    if (op->stage->keeping == SLIM_KEEP_SOURCE)
+    if (op->stage->keep.how == SLIM_KEEP_SOURCE)
         return slim_arena_printf(run->arena, "model %s", hex);
     slim_text_printf(&text, "stage %03u %s key=%s", op->id, op->text, hex);
     if (done && memo->entry)
@@ -72,8 +72,9 @@ char *slim_record_text(struct slim_run *run)
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)
             lines[count++] = metric_line(run, m);
-    lines[count++] = slim_arena_printf(run->arena, "numerics %s %s",
-                                       run->program->compute, slim_numerics());
+    lines[count++] =
+        slim_arena_printf(run->arena, "numerics %s %s", run->program->compute,
+                          slim_numerics(run->kernels));
     lines[count++] =
         slim_arena_printf(run->arena, "version %s", PACKAGE_VERSION);
     qsort(lines, count, sizeof(*lines), by_text);
