@@ -137,6 +137,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/store/codec_tokens.c \
     %D%/store/codecs.c \
     %D%/store/entry.c \
+    %D%/store/activations.c \
+    %D%/store/activations.h \
     %D%/store/causes.c \
     %D%/store/causes.h \
     %D%/store/files.c \

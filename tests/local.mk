@@ -96,6 +96,7 @@ slim_scripts = \
     %D%/recipes.tap \
     %D%/same_bytes.tap \
     %D%/store.tap \
+    %D%/store_activations.tap \
     %D%/store_kill.tap
 
 # What `make golden-update` runs.

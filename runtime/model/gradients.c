@@ -128,8 +128,15 @@ static const float *input_of(const struct backward *run, long part, size_t w,
                     : run->inputs[part].data + w * run->pass.length * width;
 }
 
+/* Calls that all windows take, a tick each. */
+static double calls_of(const struct slim_pass *pass)
+{
+    return (double)((pass->windows + pass->together - 1) / pass->together);
+}
+
 static enum slim_status forward_part(struct backward *run, long part)
 {
+    const struct slim_gradient_visit *visit = run->visit;
     struct slim_pass *pass = &run->pass;
     size_t in, out;
 
@@ -140,10 +147,14 @@ static enum slim_status forward_part(struct backward *run, long part)
     if (slim_floats_need(&run->inputs[part + 1], pass->windows * pass->length,
                          out, "the inputs of a layer", pass->diag) != SLIM_OK)
         return SLIM_FAILED;
+    float *stream = run->inputs[part + 1].data;
+    size_t size = pass->windows * pass->length * out;
+    if (visit->recall && visit->recall(visit->context, part, stream, size))
+        return slim_pass_tick(pass, calls_of(pass));
     for (size_t w = 0; w < pass->windows;) {
         size_t count = slim_pass_count(pass, w, pass->windows);
         struct slim_batch batch = slim_pass_batch(pass, w, count);
-        float *y = run->inputs[part + 1].data + w * pass->length * out;
+        float *y = stream + w * pass->length * out;
 
         if (slim_layer_forward(y, pass->layer, input_of(run, part, w, in),
                                &batch, NULL, NULL, NULL, pass->kernels,
@@ -152,6 +163,8 @@ static enum slim_status forward_part(struct backward *run, long part)
             return SLIM_FAILED;
         w += count;
     }
+    if (visit->retain)
+        visit->retain(visit->context, part, stream, size);
     return SLIM_OK;
 }
 

@@ -242,6 +242,10 @@ struct slim_gradient_visit {
     /* Which gradients to make; NULL: all. Parts below the lowest that holds a
      * wanted tensor are not run backward, nor visited. */
     bool (*wanted)(void *context, const struct slim_tensor *tensor);
+    /* For who keeps activations, both or none: the stream after a part of the
+     * forward pass, which is then not computed; and what was computed. */
+    bool (*recall)(void *context, long part, float *stream, size_t count);
+    void (*retain)(void *context, long part, const float *stream, size_t count);
     /* For who keeps a journal, both or none: how many parts an earlier pass had
      * done, after its state was put back; and that one more is done now. With
      * them Ctrl-C is not asked for inside a part. */
