@@ -48,7 +48,7 @@ static void print_item(const struct slim_cli *cli,
 
 static int list(struct slim_cli *cli, struct slim_store *store)
 {
-    struct slim_listing listing;
+    struct slim_listing listing = { 0 };
 
     slim_listing_make(&listing, store);
     if (!slim_cli_has(cli, SLIM_OPTION_json) && listing.count)
@@ -81,7 +81,7 @@ static int collect(struct slim_cli *cli, struct slim_store *store)
 static int why(struct slim_cli *cli, struct slim_store *store)
 {
     const char *prefix = cli->operands[1];
-    struct slim_listing listing;
+    struct slim_listing listing = { 0 };
     size_t found = 0;
 
     slim_listing_make(&listing, store);

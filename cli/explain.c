@@ -45,9 +45,9 @@ static const struct slim_kept *nearest(const struct slim_run *run,
         const struct slim_kept *e = listing->items[i].entry;
         if (strcmp(e->stage, op->stage->name) != 0)
             continue;
-        size_t far = distance(causes, e),
-               least = best ? distance(causes, best) : SIZE_MAX;
-        if (far < least || (far == least && e->made > best->made))
+        size_t far = distance(causes, e);
+        size_t least = best ? distance(causes, best) : far;
+        if (!best || far < least || (far == least && e->made > best->made))
             best = e;
     }
     return best;
@@ -188,7 +188,7 @@ static void explain(struct slim_run *run, const struct slim_op *op,
 int slim_command_explain(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
-    struct slim_listing listing;
+    struct slim_listing listing = { 0 };
     struct slim_run run;
 
     (void)slim_blas_fix(cli->argv);

@@ -131,7 +131,9 @@ static const float *input_of(const struct backward *run, long part, size_t w,
 /* Calls that all windows take, a tick each. */
 static double calls_of(const struct slim_pass *pass)
 {
-    return (double)((pass->windows + pass->together - 1) / pass->together);
+    size_t calls = (pass->windows + pass->together - 1) / pass->together;
+
+    return (double)calls;
 }
 
 static enum slim_status forward_part(struct backward *run, long part)

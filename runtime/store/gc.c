@@ -177,14 +177,14 @@ static void add_blobs(struct names *names, json_t *json)
 {
     const char *hex = json_string_value(json_object_get(json, "blob"));
     struct slim_digest name;
-    const char *key;
-    json_t *inner;
-    size_t i;
 
     if (hex && strlen(hex) == 64 && slim_digest_read(&name, hex))
         add_name(names, &name, 0);
-    json_object_foreach(json, key, inner) add_blobs(names, inner);
-    json_array_foreach(json, i, inner) add_blobs(names, inner);
+    for (void *at = json_object_iter(json); at;
+         at = json_object_iter_next(json, at))
+        add_blobs(names, json_object_iter_value(at));
+    for (size_t i = 0; i < json_array_size(json); i++)
+        add_blobs(names, json_array_get(json, i));
 }
 
 static bool is_older(const char *path, int64_t seconds)
@@ -254,7 +254,7 @@ uint64_t slim_store_gc(struct slim_store *store, uint64_t budget,
                        size_t *entries)
 {
     struct names names = { .store = store };
-    struct slim_listing listing;
+    struct slim_listing listing = { 0 };
 
     *entries = 0;
     slim_listing_make(&listing, store);
