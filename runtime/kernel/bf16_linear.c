@@ -135,6 +135,8 @@ static dnnl_primitive_attr_t attributes(bool sum)
     return attr;
 }
 
+enum { CODE_BYTES = 8 << 20 };
+
 /* Made by the thread that calls the kernel, while it is told to use no others:
  * then a tile runs on the thread that takes it. */
 static void kind_open(struct kind *kind, const struct product *p, size_t rows)
@@ -148,6 +150,8 @@ static void kind_open(struct kind *kind, const struct product *p, size_t rows)
     kind->rows = rows;
     if (rows == 0)
         return;
+    /* oneDNN 2.6 looks for memory for its code and crashes without */
+    free(SLIM_SCRATCH(CODE_BYTES, char));
     attr = attributes(p->add || p->bias);
     must(dnnl_memory_desc_init_by_tag(&kind->a, 2, a, dnnl_bf16, dnnl_ab));
     must(dnnl_memory_desc_init_by_tag(&kind->b, 2, b, dnnl_bf16,
