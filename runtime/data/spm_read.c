@@ -185,7 +185,7 @@ static enum slim_status put_scores(struct reading *reading)
         if (piece->type == NORMAL) {
             if (!any || piece->score < out->least)
                 out->least = piece->score;
-            if (!any || piece->score > out->most)
+            if (piece->score > out->most) /* 0 at least, as in the original */
                 out->most = piece->score;
             any = true;
         }

@@ -305,7 +305,10 @@ struct slim_unigram_work {
 };
 
 /* Appends the pieces whose scores sum to the most (Viterbi; Kudo 2018, eq. 3),
- * in the f32 sums of SentencePiece: ids are the same. `words` has the bytes
+ * summed in f32, the first found of equal ones, as SentencePiece does: ids are
+ * the same on texts up to 100 kB; past that rounding decides between pieces
+ * that are as probable, and it differs between versions of SentencePiece too.
+ * `words` has the bytes
  * and the unknown token. Time: length times the longest piece. */
 SLIM_NODISCARD enum slim_status slim_unigram_encode(
     struct slim_ids *out, const struct slim_unigram *model,

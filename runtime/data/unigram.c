@@ -4,21 +4,21 @@
 #include <stdlib.h>
 
 /* What SentencePiece takes off the least score for an unknown character. */
-#define UNKNOWN_PENALTY 10.0
+#define UNKNOWN_PENALTY 10.0f
 
 /* Score of a piece; the user's own are always taken. */
-static double score_of(const struct slim_unigram *model, int32_t id,
-                       size_t length)
+static float score_of(const struct slim_unigram *model, int32_t id,
+                      size_t length)
 {
     if (model->user[id])
-        return (double)((float)length * model->most) - 0.1;
-    return (double)model->scores[id];
+        return (float)length * model->most - 0.1f;
+    return model->scores[id];
 }
 
-static void offer(struct slim_best *end, int32_t id, size_t begin, double score)
+static void offer(struct slim_best *end, int32_t id, size_t begin, float score)
 {
-    if (end->id == SLIM_UNREACHED || score > (double)end->score)
-        *end = (struct slim_best){ id, (float)score, begin };
+    if (end->id == SLIM_UNREACHED || score > end->score)
+        *end = (struct slim_best){ id, score, begin };
 }
 
 static size_t character_length(unsigned char lead)
@@ -31,7 +31,7 @@ static void offer_from(struct slim_unigram_work *work,
                        const struct slim_unigram *model, const char *text,
                        size_t length, size_t at, size_t character)
 {
-    double before = at ? (double)work->best[at].score : 0;
+    float before = at ? work->best[at].score : 0;
     bool single = false;
     uint32_t node = 0;
 
@@ -51,7 +51,7 @@ static void offer_from(struct slim_unigram_work *work,
     }
     if (!single)
         offer(&work->best[at + character], SLIM_UNKNOWN, at,
-              (double)(model->least - (float)UNKNOWN_PENALTY) + before);
+              model->least - UNKNOWN_PENALTY + before);
 }
 
 /* Follows the best pieces from the end; begin[] of each piece then holds its
