@@ -53,6 +53,7 @@ slim_tests = \
     %D%/unit/base_yaml \
     %D%/unit/checkpoint \
     %D%/unit/cli \
+    %D%/unit/companion \
     %D%/unit/compiler_program \
     %D%/unit/compiler_refuse \
     %D%/unit/data \
