@@ -82,8 +82,7 @@ static enum slim_status find_splitting(const struct splitting **out,
     return slim_part_unknown(from, "tokenizer_class", name);
 }
 
-/* The lines of merges.txt as a list; blank ones and the first, if it is a
- * comment that says the version, are none. */
+/* The lines of merges.txt as a list, without blank ones. */
 static json_t *list_of_lines(const char *text, size_t length)
 {
     json_t *list = json_array();
@@ -94,7 +93,7 @@ static json_t *list_of_lines(const char *text, size_t length)
         end = newline ? (size_t)(newline - text) : length;
         size_t stop = end > at && text[end - 1] == '\r' ? end - 1 : end;
 
-        if (stop == at || (at == 0 && text[0] == '#'))
+        if (stop == at)
             continue;
         if (json_array_append_new(list, json_stringn(text + at, stop - at))) {
             json_decref(list);

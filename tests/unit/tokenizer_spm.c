@@ -135,10 +135,19 @@ static void better_pieces_merge_first(void **state)
 {
     expect(*state, "abc", "1 9 7");
     expect(*state, "cabc", "1 3 6 10");
+    ((struct bench *)*state)->rows[10].piece[0] = 'c'; /* cbc */
+    expect(*state, "cabc", "1 3 6 4 7");
     /* equal scores go from left to right */
     ((struct bench *)*state)->rows[8].score = -1;
-    expect(*state, "cabc", "1 3 6 10");
-    expect(*state, "cab", "1 3 6 8");
+    expect(*state, "cabc", "1 3 6 8 6");
+}
+
+/* The words of a text are not merged one by one where a piece spans two. */
+static void pieces_may_span_words(void **state)
+{
+    expect(*state, "c c", "1 3 6 3 6");
+    piece(*state, "c" MARK, -0.5, NORMAL);
+    expect(*state, "c c", "1 3 12 6");
 }
 
 static void spaces_are_squeezed_or_not(void **state)
@@ -218,15 +227,15 @@ static void probable_pieces_win(void **state)
 }
 
 /* A map of one entry: "z" is "bc". Unit 0 has its children at 0x100 ^ byte,
- * that of "z" its value one unit beside. */
+ * that of "z" its value two units before. */
 static void put_map(struct bench *bench, unsigned value)
 {
     enum { UNITS = 0x100 + 0x100 };
     static unsigned char map[4 + 4 * UNITS + 4];
     const uint32_t entries[][2] = {
         { 0, 0x100u << 10 },
-        { 0x100 ^ 'z', 1u << 10 | 1u << 8 | 'z' },
-        { 0x100 ^ 'z' ^ 1, value | 1u << 31 },
+        { 0x100 ^ 'z', 2u << 10 | 1u << 8 | 'z' },
+        { 0x100 ^ 'z' ^ 2, value | 1u << 31 },
     };
 
     memset(map, 0, sizeof(map));
@@ -300,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(better_pieces_merge_first),
+        TEST(pieces_may_span_words),
         TEST(spaces_are_squeezed_or_not),
         TEST(spaces_may_come_after),
         TEST(unknown_runs_are_one_or_bytes),
