@@ -53,6 +53,7 @@ slim_tests = \
     %D%/unit/base_yaml \
     %D%/unit/checkpoint \
     %D%/unit/cli \
+    %D%/unit/companion \
     %D%/unit/compiler_program \
     %D%/unit/compiler_refuse \
     %D%/unit/data \
@@ -74,6 +75,7 @@ slim_tests = \
     %D%/unit/shape \
     %D%/unit/support \
     %D%/unit/tokenizer \
+    %D%/unit/tokenizer_spm \
     %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
@@ -109,12 +111,14 @@ slim_fuzzers = \
     %D%/fuzz/jsonl \
     %D%/fuzz/recipe \
     %D%/fuzz/safetensors \
+    %D%/fuzz/sentencepiece \
     %D%/fuzz/tokenizer \
     %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.
 slim_benches = \
-    %D%/bench/kernels
+    %D%/bench/kernels \
+    %D%/bench/tokenizer
 
 # Data that tests read, by folder or file.
 EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families
