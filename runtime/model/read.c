@@ -206,7 +206,8 @@ static bool copy_halves(uint16_t *out, const struct slim_model *model,
     size_t across = tensor->transposed ? line : 1;
     int bad = 0;
 
-#pragma omp parallel for schedule(static) reduction(| : bad)                   \
+#pragma omp parallel for schedule(static) reduction(|                          \
+                                                    : bad)                     \
     num_threads((int)slim_threads()) if (rows * columns > 65536)
     for (long r = 0; r < (long)rows; r++) {
         size_t i = weight->kept[0] ? weight->kept[0][r] : (size_t)r;
