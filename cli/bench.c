@@ -18,13 +18,13 @@ static void print_limits(const struct slim_cli *cli, const char *core,
                          const struct slim_limits *limits)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        slim_cli_put(json_pack("{s:i,s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "v",
-                           1, "event", "limits", "core", core, "threads",
-                           (json_int_t)limits->threads, "f32_flops",
-                           limits->f32, "bf16_flops", limits->bf16, "f64_flops",
-                           limits->f64, "memory_read", limits->read,
-                           "memory_copy", limits->copy, "disk_write",
-                           limits->write, "disk_read", limits->load));
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "v", 1,
+                      "event", "limits", "core", core, "threads",
+                      (json_int_t)limits->threads, "f32_flops", limits->f32,
+                      "bf16_flops", limits->bf16, "f64_flops", limits->f64,
+                      "memory_read", limits->read, "memory_copy", limits->copy,
+                      "disk_write", limits->write, "disk_read", limits->load));
         return;
     }
     printf("machine          %zu threads, OpenBLAS kernels for %s\n",
