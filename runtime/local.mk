@@ -102,6 +102,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/rope.c \
     %D%/model/step.c \
     %D%/model/tape.c \
+    %D%/model/weights.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/absorb.c \

@@ -27,7 +27,9 @@ fuzzers: $(BUILT_SOURCES)
 
 bench: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) $(slim_benches)
-	@for bench in $(slim_benches); do srcdir='$(srcdir)' ./$$bench || exit 1; done
+	@for bench in $(slim_benches); do \
+	    srcdir='$(srcdir)' ./$$bench $$(basename $$bench).json || exit 1; \
+	done
 
 coverage:
 	$(SLIM_SUBTREE) $@-tree --enable-coverage CFLAGS='-O0 -g'

@@ -192,9 +192,10 @@ size_t slim_threads(void);
 
 /*
  * OpenBLAS chooses its kernels in a library constructor and may take a new CPU
- * for an old one (reference/performance.md). If the name it chose is below what
- * cpuid offers and OPENBLAS_CORETYPE is not set, sets it and starts the program
- * again, as it does to make waiting threads sleep; returns what it found for --verbose ("SkylakeX, was Prescott").
+ * for an old one. If the name it chose is below what cpuid offers and
+ * OPENBLAS_CORETYPE is not set, sets it and starts the program again, as it
+ * does to make waiting threads sleep; returns what it found for --verbose
+ * ("SkylakeX, was Prescott").
  */
 const char *slim_blas_fix(char **argv);
 

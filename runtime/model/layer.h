@@ -65,9 +65,9 @@ struct slim_layer {
     float **weights;     /* by tensor->index; NULL: absent */
     size_t weight_count; /* entries of `weights` */
     struct slim_floats storage;
-    uint16_t *narrow;           /* their copies in bf16, at the same places */
-    size_t narrow_room;         /* numbers that fit */
-    unsigned char *narrow_made; /* by tensor->index */
+    uint16_t *narrow;    /* in bf16, at the same places */
+    size_t narrow_room;  /* numbers that fit */
+    unsigned char *made; /* by tensor->index: which of the two are there */
     struct slim_pool pool;
     struct slim_record kept; /* stands in for a record where no tape is */
     struct slim_record work; /* of one node, lost after it */
@@ -121,13 +121,35 @@ SLIM_NODISCARD enum slim_status slim_step_part(float **out,
                                                size_t part, size_t rows,
                                                size_t width);
 
-/* The weight in the layer of a slot of the node; NULL: absent. */
+/* A weight matrix [rows, columns] in the one form that the kernels multiply;
+ * both NULL: absent. */
+struct slim_matrix {
+    const float *wide;
+    const uint16_t *narrow;
+    size_t rows, columns;
+};
+
+/* The weight in the layer of a slot of the node; NULL: absent. Numbers are
+ * there if it is a vector; of a matrix the other two make them. */
 float *slim_step_weight(const struct slim_step *step, size_t slot);
-/* The same rounded to bf16, made when first asked for; *out is NULL where the
- * kernels compute in f32. */
-SLIM_NODISCARD enum slim_status slim_step_narrow(const uint16_t **out,
+SLIM_NODISCARD enum slim_status slim_step_matrix(struct slim_matrix *out,
                                                  const struct slim_step *step,
                                                  size_t slot);
+/* In f32 whatever the kernels multiply: a table that rows are taken from. */
+SLIM_NODISCARD enum slim_status slim_step_table(const float **out,
+                                                const struct slim_step *step,
+                                                size_t slot);
+/* y[tokens, rows] = x w^T + bias */
+void slim_step_multiply(const struct slim_step *step, float *y, const float *x,
+                        const struct slim_matrix *w, const float *bias);
+/* dx[tokens, columns] (+)= dy w */
+void slim_step_multiply_back(const struct slim_step *step, float *dx,
+                             const float *dy, const struct slim_matrix *w,
+                             bool add);
+/* dw[rows, columns] += dy^T x */
+void slim_step_multiply_grad(const struct slim_step *step, float *dw,
+                             const float *dy, const float *x, size_t rows,
+                             size_t columns);
 /* Where the gradient of a slot goes; NULL: not wanted. */
 float *slim_step_grad(const struct slim_step *step, size_t slot);
 size_t slim_step_rows(const struct slim_step *step, size_t slot);

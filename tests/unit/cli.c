@@ -217,7 +217,7 @@ static void bench_measures_and_predicts(void **state)
 
     put(place, "b.slim", "score l1\nprune 25% of groups in mlp layers 0..1\n");
     expect(place, "bench", 0, "product, f32", NULL);
-    expect(place, "bench --json", 0, "\"f32_flops\":", NULL);
+    expect(place, "bench --json", 0, "\"bf16_flops\":", NULL);
     expect(place, "bench b.slim", 2, NULL, "one recipe and its model");
     expect(place, "bench --threads many", 2, NULL, "a number from 0 to 1024");
     (void)snprintf(arguments, sizeof(arguments), "bench b.slim '%s'", model);
