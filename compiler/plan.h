@@ -15,6 +15,9 @@ struct slim_totals slim_plan_totals(const struct slim_program *program);
 double slim_plan_seconds(const struct slim_cost *cost);
 bool slim_plan_shows(const struct slim_op *op);
 
+/* Points of a sweep, a line each, and the work that they come to. */
+void slim_plan_sweep(const struct slim_program *programs, FILE *out);
+
 void slim_plan_shape(const struct slim_shape *shape, const char *indent,
                      FILE *out);
 void slim_plan_groups(const struct slim_shape *shape, struct slim_arena *arena,

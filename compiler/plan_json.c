@@ -63,18 +63,42 @@ static void put_op(const struct slim_op *op, FILE *out)
     put(object, out);
 }
 
-void slim_plan_print_json(const struct slim_program *program, FILE *out)
+static void put_tally(const struct slim_program *programs, FILE *out)
 {
-    const struct slim_model_info *model = program->model;
+    struct slim_arena *arena = slim_arena_open();
+    json_t *runs = json_object();
+
+    for (const struct slim_tally *t = slim_sweep_tally(programs, arena);
+         t->stage; t++)
+        json_object_set_new(runs, t->stage->name,
+                            json_integer(integer(t->runs)));
+    put(json_pack("{s:i,s:s,s:I,s:o}", "v", 1, "event", "sweep", "points",
+                  integer(programs->point->sweep->count), "distinct", runs),
+        out);
+    slim_arena_close(arena);
+}
+
+static void put_point(const struct slim_program *program, FILE *out)
+{
+    const struct slim_point *point = program->point;
+    json_t *values = json_object();
+
+    for (size_t i = 0; i < point->sweep->axis_count; i++)
+        json_object_set_new(values, point->sweep->axes[i],
+                            json_string(point->values[i]));
+    put(json_pack(
+            "{s:i,s:s,s:s,s:o,s:o}", "v", 1, "event", "point", "point",
+            point->name, "values", values, "unmet",
+            text_or_null(program->unmet ? program->unmet->message : NULL)),
+        out);
+}
+
+static void put_program(const struct slim_program *program, FILE *out)
+{
     struct slim_totals totals = slim_plan_totals(program);
 
-    put(json_pack(
-            "{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "v", 1, "event", "plan",
-            "recipe", program->source->name, "model", model->name, "family",
-            model->arch->family, "layers", integer(model->arch->layers),
-            "params", integer(totals.before), "dtype",
-            slim_dtype_name(model->arch->dtype), "compute", program->compute),
-        out);
+    if (program->point)
+        put_point(program, out);
     for (const struct slim_op *op = program->first; op; op = op->next)
         if (slim_plan_shows(op))
             put_op(op, out);
@@ -88,4 +112,22 @@ void slim_plan_print_json(const struct slim_program *program, FILE *out)
                   integer(totals.before), "seconds", totals.seconds, "memory",
                   integer(totals.memory), "disk", integer(totals.disk)),
         out);
+}
+
+void slim_plan_print_json(const struct slim_program *program, FILE *out)
+{
+    const struct slim_model_info *model = program->model;
+    struct slim_totals totals = slim_plan_totals(program);
+
+    put(json_pack(
+            "{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "v", 1, "event", "plan",
+            "recipe", program->source->name, "model", model->name, "family",
+            model->arch->family, "layers", integer(model->arch->layers),
+            "params", integer(totals.before), "dtype",
+            slim_dtype_name(model->arch->dtype), "compute", program->compute),
+        out);
+    if (program->next)
+        put_tally(program, out);
+    for (; program; program = program->next)
+        put_program(program, out);
 }

@@ -25,6 +25,7 @@ DEFINE_REVERSE(reverse_values, slim_value)
 DEFINE_REVERSE(reverse_args, slim_arg)
 DEFINE_REVERSE(reverse_scopes, slim_scope)
 DEFINE_REVERSE(reverse_ranges, slim_range)
+DEFINE_REVERSE(reverse_cases, slim_case)
 
 struct slim_stmt *slim_stmt_new(struct slim_parser *parser,
                                 enum slim_stmt_kind kind, struct slim_span span,
@@ -111,6 +112,7 @@ void slim_stmt_close(struct slim_parser *parser, struct slim_stmt *stmt)
     stmt->args = reverse_args(stmt->args);
     stmt->scope = reverse_scopes(stmt->scope);
     stmt->except = reverse_scopes(stmt->except);
+    stmt->cases = slim_cases_turn(stmt->cases);
     if (parser->last_stmt)
         parser->last_stmt->next = stmt;
     else
@@ -192,6 +194,26 @@ struct slim_range *slim_range_new(struct slim_parser *parser,
     range->first = layer(parser, first);
     range->last = first == last ? range->first : layer(parser, last);
     return range;
+}
+
+struct slim_case *slim_case_new(struct slim_parser *parser,
+                                struct slim_span span,
+                                struct slim_value *values,
+                                struct slim_value *last,
+                                struct slim_value *step)
+{
+    struct slim_case *one = SLIM_NEW(parser->arena, struct slim_case);
+
+    one->span = span;
+    one->values = reverse_values(values);
+    one->last = last;
+    one->step = step;
+    return one;
+}
+
+struct slim_case *slim_cases_turn(struct slim_case *cases)
+{
+    return reverse_cases(cases);
 }
 
 struct slim_expr *slim_expr_leaf(struct slim_parser *parser,

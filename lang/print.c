@@ -188,6 +188,41 @@ static void put_words(struct slim_text *out, const struct slim_value *word)
         put_value(out, comma, word);
 }
 
+void slim_case_print(struct slim_text *out, const struct slim_case *one)
+{
+    bool tuple = one->values->next != NULL;
+
+    slim_text_puts(out, tuple ? "(" : "");
+    slim_value_print(out, one->values);
+    for (const struct slim_value *v = one->values->next; v; v = v->next)
+        put_value(out, ", ", v);
+    slim_text_puts(out, tuple ? ")" : "");
+    /* a name takes dots as its own */
+    put_value(out, one->values->kind == SLIM_VALUE_NAME ? " .. " : "..",
+              one->last);
+    put_value(out, " step ", one->step);
+}
+
+static void put_sweep(struct slim_text *out, const struct slim_stmt *stmt)
+{
+    const char *comma = " = ";
+
+    if (stmt->words->next) {
+        slim_text_puts(out, " (");
+        slim_value_print(out, stmt->words);
+        for (const struct slim_value *v = stmt->words->next; v; v = v->next)
+            put_value(out, ", ", v);
+        slim_text_puts(out, ")");
+    } else {
+        put_value(out, " ", stmt->words);
+    }
+    for (const struct slim_case *c = stmt->cases; c; c = c->next) {
+        slim_text_puts(out, comma);
+        slim_case_print(out, c);
+        comma = ", ";
+    }
+}
+
 static void put_include(struct slim_text *out, const struct slim_stmt *stmt)
 {
     if (stmt->library)
@@ -232,6 +267,13 @@ void slim_stmt_print(struct slim_text *out, const struct slim_stmt *stmt)
         return;
     case SLIM_STMT_ASSERT:
         put_assert(out, stmt);
+        return;
+    case SLIM_STMT_SWEEP:
+        put_sweep(out, stmt);
+        return;
+    case SLIM_STMT_KEEP:
+        put_value(out, " ", stmt->value);
+        put_value(out, " ", stmt->name);
         return;
     case SLIM_STMT_SAVE:
         put_value(out, " ", stmt->value);

@@ -103,6 +103,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/stage/basis.c \
     %D%/stage/discover.c \
     %D%/stage/input.c \
+    %D%/stage/keep.c \
     %D%/stage/measure.c \
     %D%/stage/prune.c \
     %D%/stage/prune.h \

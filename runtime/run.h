@@ -63,6 +63,8 @@ struct slim_run {
                                           activations */
     size_t tape_memory;          /* bytes of activations that training may
                                     keep for the backward; 0: it recomputes */
+    bool trial; /* of a sweep: stop at `keep`, this may not be the best */
+    const struct slim_op *ended; /* the run stopped here, as it was asked to */
     double started;
     const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;

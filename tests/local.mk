@@ -55,6 +55,7 @@ slim_tests = \
     %D%/unit/cli \
     %D%/unit/compiler_program \
     %D%/unit/compiler_refuse \
+    %D%/unit/compiler_sweep \
     %D%/unit/data \
     %D%/unit/family \
     %D%/unit/family_model \
