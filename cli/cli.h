@@ -95,7 +95,8 @@ struct slim_project {
     struct slim_data_world world;
     struct slim_host host;
     struct slim_program *program;
-    bool includes; /* other recipes, which the file alone does not hold */
+    const char *results; /* the file that a run wrote, or NULL */
+    bool includes;       /* other recipes, which the file alone does not hold */
 };
 
 /* Opens a model for planning, once for all recipes. NULL path: none. */
@@ -120,6 +121,10 @@ SLIM_NODISCARD enum slim_status slim_project_compile(
 const char *slim_project_text(struct slim_project *project);
 /* A line for each -d: nothing stands in for a data set silently. */
 void slim_cli_print_maps(const struct slim_cli *cli, FILE *out);
+
+/* After a sweep: the table of its results, and with -o every format beside
+ * them. Returns the exit code. */
+int slim_cli_tables(struct slim_cli *cli, const char *results);
 
 /* Splits operands into recipes (*.slim) and at most one model, which is last.
  * False, with a U error, if they do not fit. */

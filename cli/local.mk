@@ -19,7 +19,9 @@ slimc_SOURCES = \
     %D%/plan.c \
     %D%/project.c \
     %D%/report.c \
+    %D%/results.c \
     %D%/rewrite.c \
     %D%/run.c \
     %D%/show.c \
-    %D%/synth.c
+    %D%/synth.c \
+    %D%/tables.c

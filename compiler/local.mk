@@ -33,6 +33,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/read_clause.c \
     %D%/ir/reader.c \
     %D%/ir/shape.c \
+    %D%/ir/shape_sizes.c \
     %D%/ir/slopes.c \
     %D%/ir/stage.c \
     %D%/ir/verify.c \

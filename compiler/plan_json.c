@@ -22,27 +22,6 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
-static json_t *sizes_of(const struct slim_shape *shape)
-{
-    const struct slim_arch *arch = shape->arch;
-    json_t *sizes = json_object();
-
-    for (size_t a = 0; a < arch->axis_count; a++) {
-        if (arch->axes[a].kind != SLIM_AXIS_LAYER)
-            continue;
-        json_t *layers = json_array();
-        for (size_t l = 0; l < arch->layers; l++)
-            json_array_append_new(
-                layers, json_integer(integer(slim_shape_size(shape, l, a))));
-        json_object_set_new(sizes, arch->axes[a].name, layers);
-    }
-    json_t *sites = json_array();
-    for (size_t i = 0; i < arch->site_count; i++)
-        json_array_append_new(sites, json_integer(integer(shape->sites[i])));
-    json_object_set_new(sizes, arch->axes[arch->stream].name, sites);
-    return sizes;
-}
-
 static void put_op(const struct slim_op *op, FILE *out)
 {
     size_t line = 0, column = 0;
@@ -59,7 +38,7 @@ static void put_op(const struct slim_op *op, FILE *out)
         integer(op->cost.memory), "disk", integer(op->cost.disk), "line",
         integer(line));
     if (!slim_shape_equal(op->before, op->after))
-        json_object_set_new(object, "sizes", sizes_of(op->after));
+        json_object_set_new(object, "sizes", slim_shape_sizes(op->after));
     put(object, out);
 }
 

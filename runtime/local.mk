@@ -96,6 +96,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/model/rope.c \
     %D%/model/step.c \
     %D%/model/tape.c \
+    %D%/points.c \
+    %D%/record.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/absorb.c \

@@ -71,6 +71,7 @@ slim_tests = \
     %D%/unit/model_read \
     %D%/unit/no_memory \
     %D%/unit/prune_count \
+    %D%/unit/report \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \
@@ -94,7 +95,8 @@ slim_scripts = \
     %D%/layers.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \
-    %D%/same_bytes.tap
+    %D%/same_bytes.tap \
+    %D%/sweep.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap

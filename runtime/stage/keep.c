@@ -2,6 +2,7 @@
 #include "runtime/run.h"
 
 #include <stddef.h>
+#include <string.h>
 
 struct keep_args {
     const char *axis;
@@ -24,7 +25,11 @@ static const struct slim_method methods[] = {
 /* A point that is on trial ends here; the one that was kept goes on. */
 static enum slim_status run_keep(struct slim_run *run, const struct slim_op *op)
 {
+    const struct keep_args *args = op->args;
+
     run->ended = run->trial ? op : NULL;
+    run->keep_axis = args->axis;
+    run->keep_max = strcmp(op->method, "max") == 0;
     return SLIM_OK;
 }
 
