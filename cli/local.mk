@@ -10,6 +10,7 @@ slimc_SOURCES = \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \
+    %D%/diff.c \
     %D%/embed.c \
     %D%/help.c \
     %D%/main.c \

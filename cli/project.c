@@ -33,6 +33,11 @@ enum slim_status slim_project_read(struct slim_project *project,
     if (slim_file_read(&project->source, recipe, 0, nowhere, &project->diag) !=
         SLIM_OK)
         return SLIM_FAILED;
+    return slim_project_parse(project);
+}
+
+enum slim_status slim_project_parse(struct slim_project *project)
+{
     enum slim_status status =
         slim_parse(&project->recipe, &project->source, &project->diag);
     const struct slim_stmt *stmt =

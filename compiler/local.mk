@@ -40,6 +40,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/where.c
 
 %C%_libcompiler_a_SOURCES = \
+    %D%/compare.c \
     %D%/compile.c \
     %D%/draft.c \
     %D%/limits.c \

@@ -43,7 +43,8 @@ static void put_args(struct slim_text *out, const struct slim_op *op)
 
     for (; p && p->name; p++) {
         if (!slim_param_applies(p, op->method) ||
-            !slim_param_kept(op->stage, p, op->method))
+            !slim_param_kept(op->stage, p, op->method) ||
+            (op->implied && strcmp(p->name, "path") == 0))
             continue;
         slim_text_printf(out, " %s=", p->name);
         (void)slim_param_print(out, p, op->args);
@@ -73,11 +74,13 @@ static void put_key(struct slim_text *out, const struct slim_op *op)
         slim_formula_print(out, op->formula);
     if (op->where.given)
         slim_op_print_where(out, op);
-    slim_op_print_resolved(out, op);
+    /* the words of what it resolved to may name the target that was missed */
+    if (op->before && !slim_shape_equal(op->before, op->after))
+        slim_shape_print(out, op->after);
 }
 
-static struct slim_digest key_of(const struct slim_op *op,
-                                 const struct slim_digest *keys)
+struct slim_digest slim_op_key(const struct slim_op *op,
+                               const struct slim_digest *keys)
 {
     struct slim_text text = { 0 };
     struct slim_hasher hasher;
@@ -117,7 +120,7 @@ static void add_program(struct slim_tally *tally, struct table *table,
     struct slim_digest *keys = calloc(program->count + 1, sizeof(*keys));
 
     for (const struct slim_op *op = program->first; keys && op; op = op->next) {
-        keys[op->id] = key_of(op, keys);
+        keys[op->id] = slim_op_key(op, keys);
         struct entry *e = entry_of(table, &keys[op->id]);
         if (!e->op && is_work(op))
             count(tally, op);

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += %D%/libreport.a
 
 %C%_libreport_a_SOURCES = \
+    %D%/compare.c \
     %D%/gnuplot.c \
     %D%/html.c \
     %D%/plot.c \

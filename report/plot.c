@@ -340,19 +340,9 @@ static void plot_spectrum(struct slim_plot ***tail,
 
 /* ---- kept units by layer ---- */
 
-/* The sizes after the last stage that changed any. */
 static const json_t *sizes_of(const struct slim_report_row *row)
 {
-    const json_t *sizes = NULL;
-    size_t i;
-    json_t *stage;
-
-    json_array_foreach(json_object_get(row->first, "stages"), i, stage)
-    {
-        const json_t *own = json_object_get(stage, "sizes");
-        sizes = own ? own : sizes;
-    }
-    return sizes;
+    return slim_report_sizes(NULL, row->first);
 }
 
 /* What the input models have. */

@@ -68,16 +68,14 @@ static bool is_record(const json_t *record)
     return true;
 }
 
-static enum slim_status read_run(struct slim_report_run *out, const char *path,
-                                 struct slim_diag *diag)
+enum slim_status slim_report_read(json_t **out, const char *path,
+                                  struct slim_diag *diag)
 {
-    out->path = path;
     if (slim_file_is_directory(path))
         path = slim_path_join(diag->arena, path, "run.json");
-    if (slim_json_read(&out->record, path, (size_t)1 << 30, nowhere, diag) !=
-        SLIM_OK)
+    if (slim_json_read(out, path, (size_t)1 << 30, nowhere, diag) != SLIM_OK)
         return SLIM_FAILED;
-    return is_record(out->record) ? SLIM_OK : not_results(diag, path);
+    return is_record(*out) ? SLIM_OK : not_results(diag, path);
 }
 
 static size_t axis_index(const struct slim_report *report, const char *name)
@@ -319,8 +317,10 @@ enum slim_status slim_report_open(struct slim_report *out,
     *out = (struct slim_report){ .arena = diag->arena, .run_count = count };
     out->runs = SLIM_NEW_ARRAY(diag->arena, count, struct slim_report_run);
     enum slim_status status = SLIM_OK;
+    for (size_t i = 0; i < count; i++)
+        out->runs[i].path = paths[i];
     for (size_t i = 0; i < count && status == SLIM_OK; i++)
-        status = read_run(&out->runs[i], paths[i], diag);
+        status = slim_report_read(&out->runs[i].record, paths[i], diag);
     if (status != SLIM_OK)
         return status;
     find_axes(out);

@@ -92,6 +92,18 @@ struct slim_plot {
 };
 struct slim_plot *slim_report_plots(const struct slim_report *report);
 
+/* The sizes that a point ended with: {"mlp": [..by layer..], ..}. Borrowed. */
+const json_t *slim_report_sizes(const json_t *record, const json_t *point);
+
+/* What two records of runs differ in: points by name, parameters, metrics that
+ * were measured alike, sizes by layer. True: in nothing. */
+bool slim_report_compare(struct slim_text *out, const json_t *a,
+                         const json_t *b, struct slim_arena *arena);
+
+/* Reads one file, or run.json of a directory; the caller owns *out. */
+SLIM_NODISCARD enum slim_status slim_report_read(json_t **out, const char *path,
+                                                 struct slim_diag *diag);
+
 /* Runs gnuplot on a script; false if it is not installed or fails. */
 bool slim_gnuplot(struct slim_text *svg, const char *script);
 

@@ -86,6 +86,7 @@ slim_scripts = \
     %D%/bad_recipe.tap \
     %D%/bad_stop.tap \
     %D%/completion.tap \
+    %D%/diff.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \
