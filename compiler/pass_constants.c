@@ -77,6 +77,23 @@ static void substitute_expr(struct constants *all, struct slim_expr *expr)
     }
 }
 
+static void substitute_scope(struct constants *all, struct slim_scope *scope)
+{
+    for (; scope; scope = scope->next)
+        for (struct slim_range *r = scope->layers; r; r = r->next) {
+            const struct slim_value *wrong;
+            substitute(all, r->from);
+            substitute(all, r->to);
+            if (slim_range_fill(r, &wrong))
+                continue;
+            if (wrong->kind != SLIM_VALUE_VAR) /* else it has been said */
+                (void)slim_fail(all->c->diag, "S012", wrong->span,
+                                "a layer is a whole number, not '%s'",
+                                wrong->text);
+            all->status = SLIM_FAILED;
+        }
+}
+
 /* A value goes where its kind fits: names are methods, the rest quantities. */
 static void place(struct constants *all, struct slim_stmt *stmt)
 {
@@ -106,6 +123,8 @@ static void substitute_stmt(struct constants *all, struct slim_stmt *stmt)
     if (stmt->amount)
         substitute(all, stmt->amount->quantity);
     substitute(all, stmt->on);
+    substitute_scope(all, stmt->scope);
+    substitute_scope(all, stmt->except);
     for (struct slim_arg *arg = stmt->args; arg; arg = arg->next)
         substitute(all, arg->value);
     substitute_expr(all, stmt->expr);

@@ -171,16 +171,25 @@ struct slim_scope *slim_scope_new(struct slim_parser *parser,
     return scope;
 }
 
-static long layer(struct slim_parser *parser, const struct slim_value *value)
+static bool layer(long *out, const struct slim_value *value)
 {
     const double most = 1e9; /* fits a long of 32 bits */
 
-    if (!value->integer || value->number > most || value->number < -most) {
-        (void)slim_fail(parser->diag, "S012", value->span,
-                        "a layer is a whole number, not '%s'", value->text);
-        return 0;
-    }
-    return (long)value->number;
+    if (value->kind != SLIM_VALUE_NUMBER || !value->integer ||
+        value->number > most || value->number < -most)
+        return false;
+    *out = (long)value->number;
+    return true;
+}
+
+bool slim_range_fill(struct slim_range *range, const struct slim_value **wrong)
+{
+    *wrong = range->from;
+    if (!layer(&range->first, range->from))
+        return false;
+    range->last = range->first;
+    *wrong = range->to;
+    return !range->to || layer(&range->last, range->to);
 }
 
 struct slim_range *slim_range_new(struct slim_parser *parser,
@@ -189,10 +198,14 @@ struct slim_range *slim_range_new(struct slim_parser *parser,
                                   struct slim_value *last)
 {
     struct slim_range *range = SLIM_NEW(parser->arena, struct slim_range);
+    const struct slim_value *wrong;
 
     range->span = span;
-    range->first = layer(parser, first);
-    range->last = first == last ? range->first : layer(parser, last);
+    range->from = first;
+    range->to = last;
+    if (!slim_range_fill(range, &wrong) && wrong->kind != SLIM_VALUE_VAR)
+        (void)slim_fail(parser->diag, "S012", wrong->span,
+                        "a layer is a whole number, not '%s'", wrong->text);
     return range;
 }
 

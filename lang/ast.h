@@ -47,10 +47,12 @@ struct slim_amount {
     struct slim_value *quantity, *unit;
 };
 
-/* `4..29`; one number has first == last. */
+/* `4..29`; one number has first == last. Where a $x stands, the two are known
+ * only when it has its value. */
 struct slim_range {
     struct slim_span span;
     long first, last;
+    struct slim_value *from, *to; /* as written; `to` NULL for one number */
     struct slim_range *next;
 };
 
@@ -145,12 +147,14 @@ void slim_stmt_print(struct slim_text *out, const struct slim_stmt *stmt);
 void slim_recipe_print(struct slim_text *out, const struct slim_recipe *recipe);
 
 void slim_value_print(struct slim_text *out, const struct slim_value *value);
+/* Fills first and last from values that are no constants any more; false: the
+ * one in *wrong is no whole number that could be a layer. */
+bool slim_range_fill(struct slim_range *range, const struct slim_value **wrong);
 /* `10%..40% step 10%` */
 void slim_case_print(struct slim_text *out, const struct slim_case *one);
 
 /* A copy of the statement and of all its values, so that a $x in it can become
- * a value without changing the original; `next` is NULL. Scopes hold no $x and
- * are shared. */
+ * a value without changing the original; `next` is NULL. */
 struct slim_stmt *slim_stmt_copy(const struct slim_stmt *stmt,
                                  struct slim_arena *arena);
 void slim_expr_print(struct slim_text *out, const struct slim_expr *expr);

@@ -42,6 +42,37 @@ static struct slim_arg *copy_args(struct slim_arg *arg,
     return first;
 }
 
+static struct slim_range *copy_ranges(const struct slim_range *range,
+                                      struct slim_arena *arena)
+{
+    struct slim_range *first = NULL, **tail = &first;
+
+    for (; range; range = range->next) {
+        struct slim_range *copy = SLIM_NEW(arena, struct slim_range);
+        *copy = *range;
+        copy->from = copy_value(range->from, arena);
+        copy->to = copy_value(range->to, arena);
+        *tail = copy;
+        tail = &copy->next;
+    }
+    return first;
+}
+
+static struct slim_scope *copy_scope(const struct slim_scope *scope,
+                                     struct slim_arena *arena)
+{
+    struct slim_scope *first = NULL, **tail = &first;
+
+    for (; scope; scope = scope->next) {
+        struct slim_scope *copy = SLIM_NEW(arena, struct slim_scope);
+        *copy = *scope;
+        copy->layers = copy_ranges(scope->layers, arena);
+        *tail = copy;
+        tail = &copy->next;
+    }
+    return first;
+}
+
 /* Sums lean to the left and may be long: only right sides nest the calls. */
 static struct slim_expr *copy_expr(const struct slim_expr *expr,
                                    struct slim_arena *arena)
@@ -70,6 +101,8 @@ struct slim_stmt *slim_stmt_copy(const struct slim_stmt *stmt,
     copy->method = copy_value(stmt->method, arena);
     copy->amount = copy_amount(stmt->amount, arena);
     copy->on = copy_value(stmt->on, arena);
+    copy->scope = copy_scope(stmt->scope, arena);
+    copy->except = copy_scope(stmt->except, arena);
     copy->args = copy_args(stmt->args, arena);
     copy->expr = copy_expr(stmt->expr, arena);
     copy->next = NULL;

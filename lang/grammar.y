@@ -61,7 +61,7 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
 %token ASSIGN COMMA CLOSE
 
 %type <value> literal quantity value name word metrics source method integer
-%type <value> axes values
+%type <value> axes values bound
 %type <cases> case cases
 %type <amount> amount
 %type <range> range ranges
@@ -146,10 +146,7 @@ item
     }
     ;
 
-axes
-    : ARG
-    | '(' metrics CLOSE         { $$ = $metrics; }
-    ;
+axes : ARG | '(' metrics CLOSE { $$ = $metrics; } ;
 
 cases
     : case
@@ -312,9 +309,11 @@ ranges
     ;
 
 range
-    : integer { $$ = slim_range_new(parser, @$, $integer, $integer); }
-    | integer DOTS integer { $$ = slim_range_new(parser, @$, $1, $3); }
+    : bound { $$ = slim_range_new(parser, @$, $bound, NULL); }
+    | bound DOTS bound { $$ = slim_range_new(parser, @$, $1, $3); }
     ;
+
+bound : integer | VAR ;
 
 integer
     : NUMBER

@@ -142,10 +142,21 @@ static void put_amount(struct slim_text *out, const struct slim_amount *amount)
     put_value(out, amount->to ? " " : " of ", amount->unit);
 }
 
+static bool is_var(const struct slim_value *value)
+{
+    return value && value->kind == SLIM_VALUE_VAR;
+}
+
 static void put_layers(struct slim_text *out, const struct slim_range *range)
 {
     slim_text_puts(out, " layers");
     for (const char *comma = " "; range; range = range->next, comma = ", ") {
+        bool written = is_var(range->from) || is_var(range->to);
+        if (written) {
+            put_value(out, comma, range->from);
+            put_value(out, "..", range->to);
+            continue;
+        }
         slim_text_printf(out, "%s%ld", comma, range->first);
         if (range->last != range->first)
             slim_text_printf(out, "..%ld", range->last);

@@ -97,6 +97,37 @@ static void a_point_is_a_recipe_of_its_own(void **state)
     compile_case_close(&c);
 }
 
+static void layers_may_be_swept(void **state)
+{
+    struct compile_case c;
+
+    (void)state;
+    open_good(&c,
+              "sweep (a, b) = (1, 2), (0, -1)\nlet c = 3\nscore l1\n"
+              "prune 20% in mlp layers $a..$b, $c except layers $c\n"
+              "measure params\n",
+              NULL);
+    const struct slim_op *prune = point_at(&c, 1)->first;
+    while (strcmp(prune->stage->name, "prune") != 0)
+        prune = prune->next;
+    assert_int_equal(prune->where.range_count, 2);
+    assert_int_equal(prune->where.ranges[0].first, 0);
+    assert_int_equal(prune->where.ranges[0].last, -1);
+    assert_int_equal(prune->where.ranges[1].first, 3);
+    assert_int_equal(prune->where.except[0].last, 3);
+    assert_string_equal(prune->text,
+                        "prune 20% in mlp layers 0..-1, 3 except layers 3");
+    compile_case_close(&c);
+    compile_case_open(&c,
+                      "let a = 20%\nscore l1\nprune 20% in layers $a..$b\n"
+                      "measure params\n",
+                      NULL);
+    assert_int_equal(c.diag.errors, 2);
+    assert_non_null(compile_case_find(&c, "S012"));
+    assert_non_null(compile_case_find(&c, "N007"));
+    compile_case_close(&c);
+}
+
 static size_t runs_of(const struct compile_case *c, const char *verb)
 {
     const struct slim_tally *t = slim_sweep_tally(c->program, c->diag.arena);
@@ -233,6 +264,7 @@ int main(void)
         cmocka_unit_test(axes_multiply_and_tuples_are_paired),
         cmocka_unit_test(a_range_has_both_ends_and_no_dust),
         cmocka_unit_test(a_point_is_a_recipe_of_its_own),
+        cmocka_unit_test(layers_may_be_swept),
         cmocka_unit_test(a_stage_that_ignores_an_axis_runs_once),
         cmocka_unit_test(equal_numbers_are_one_run),
         cmocka_unit_test(points_save_apart_until_one_is_kept),
