@@ -63,6 +63,21 @@ static json_t *overrides_of(const struct slim_cli *cli)
     return list;
 }
 
+static void say_results(const struct slim_run *run, const char *path)
+{
+    FILE *out = run->progress.out;
+
+    if (run->progress.mode != SLIM_OUTPUT_JSON) {
+        fprintf(out, "   results      %s\n", path);
+        return;
+    }
+    json_t *line =
+        json_pack("{s:i,s:s,s:s}", "v", 1, "event", "results", "file", path);
+    json_dumpf(line, out, JSON_COMPACT);
+    fputc('\n', out);
+    json_decref(line);
+}
+
 static enum slim_status write_results(struct slim_project *project,
                                       struct slim_cli *cli,
                                       const struct slim_run *run,
@@ -77,13 +92,13 @@ static enum slim_status write_results(struct slim_project *project,
     enum slim_status status =
         slim_results_write(&path, project, cli, record, saved);
     json_decref(record);
-    if (status == SLIM_OK && run->progress.mode != SLIM_OUTPUT_JSON)
-        fprintf(run->progress.out, "   results      %s\n", path);
+    if (status == SLIM_OK)
+        say_results(run, path);
     project->results = path;
     return status;
 }
 
-static void print_failure(void *context, const struct slim_diag *diag)
+static void print_messages(void *context, const struct slim_diag *diag)
 {
     (void)slim_cli_report(context, diag);
 }
@@ -113,7 +128,7 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
         .shard = shard,
         .shards = shards,
         .verbose = slim_cli_has(cli, SLIM_OPTION_verbose),
-        .failed = print_failure,
+        .report = print_messages,
         .context = cli,
     };
 

@@ -87,9 +87,8 @@ static void substitute_scope(struct constants *all, struct slim_scope *scope)
             if (slim_range_fill(r, &wrong))
                 continue;
             if (wrong->kind != SLIM_VALUE_VAR) /* else it has been said */
-                (void)slim_fail(all->c->diag, "S012", wrong->span,
-                                "a layer is a whole number, not '%s'",
-                                wrong->text);
+                (void)slim_fail(all->c->diag, "A146", wrong->span,
+                                "'%s' cannot stand for a layer", wrong->text);
             all->status = SLIM_FAILED;
         }
 }

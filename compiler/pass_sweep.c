@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More points than anyone waits for are refused, not expanded. */
-enum { POINTS = 10000 };
+/* More points than anyone waits for are refused, not expanded; nor are points
+ * of recipes so long that all of them together would not fit. */
+enum { POINTS = 10000, STATEMENTS = 200000 };
 
 static struct slim_override *override_of(const struct slim_compilation *c,
                                          const char *name)
@@ -290,15 +291,28 @@ static enum slim_status check_keep(struct slim_compilation *c,
     return SLIM_OK;
 }
 
+static size_t count_statements(const struct slim_recipe *recipe)
+{
+    size_t count = 0;
+
+    for (const struct slim_stmt *s = recipe->first; s; s = s->next)
+        count++;
+    return count;
+}
+
 static enum slim_status count_points(struct slim_compilation *c)
 {
-    size_t count = 1;
+    size_t count = 1, statements = count_statements(c->recipe);
 
     for (const struct slim_axes *g = c->groups; g; g = g->next) {
         count *= g->count ? g->count : 1;
         if (count > POINTS)
             return slim_fail(c->diag, "A142", g->stmt->span,
                              "a sweep has at most %d points", POINTS);
+        if (count > 1 && count * statements > STATEMENTS)
+            return slim_fail(c->diag, "A142", g->stmt->span,
+                             "%zu points of %zu statements are too many",
+                             count, statements);
     }
     c->points = c->groups ? count : 0;
     return SLIM_OK;

@@ -136,8 +136,6 @@ static void count_failure(struct slim_points *points,
     points->broken++;
     if (points->code == 0 && !(trial && code == 4))
         points->code = code;
-    if (points->failed)
-        points->failed(points->context, diag);
 }
 
 /* A point of its own: what it shares with the others is read only, but for
@@ -194,6 +192,8 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
             points->saved = run.saved[run.saved_count - 1];
         add_record(points, &run, "done", NULL);
         say(points, &run, "done", NULL, slim_now() - started);
+        if (diag.warnings && points->report)
+            points->report(points->context, &diag);
         return true;
     }
     const struct slim_error *error = error_of(&diag);
@@ -202,6 +202,8 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
     say(points, &run, gate ? "assert" : "failed", error ? error->message : "",
         slim_now() - started);
     count_failure(points, &diag, has_keep(program));
+    if (points->report)
+        points->report(points->context, &diag);
     return slim_diag_exit(&diag) != 130;
 }
 
@@ -252,9 +254,12 @@ enum slim_status slim_points_run(struct slim_points *points,
     struct slim_tokenizer *tokenizer = NULL;
     struct best best = { 0 };
     enum slim_status status = SLIM_OK;
-    bool goes_on = nowhere != NULL;
+    bool goes_on = true;
 
     points->records = json_array();
+    if (!nowhere)
+        return slim_fail(diag, "I001", points->first->first->span,
+                         "could not open \"/dev/null\"");
     for (struct slim_program *p = points->first; p && goes_on; p = p->next)
         if (p->point->index % points->shards == points->shard - 1)
             goes_on = run_point(points, p, &best, &tokenizer, nowhere);
@@ -265,7 +270,6 @@ enum slim_status slim_points_run(struct slim_points *points,
     else if (points->shards == 1)
         status = nothing_kept(points, diag);
     slim_tokenizer_close(tokenizer);
-    if (nowhere)
-        fclose(nowhere);
+    (void)fclose(nowhere);
     return status;
 }

@@ -11,8 +11,9 @@ struct slim_points {
     struct slim_program *first;
     size_t shard, shards;
     bool verbose; /* each point says what its stages did */
-    /* Called for a point that failed, at once, with what went wrong. */
-    void (*failed)(void *context, const struct slim_diag *diag);
+    /* Called at once for a point that failed, or that has something to warn
+     * of. */
+    void (*report)(void *context, const struct slim_diag *diag);
     void *context;
 
     json_t *records; /* a slim_record_point for each that was run; the caller

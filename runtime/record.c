@@ -111,6 +111,17 @@ static json_t *parsed_list(struct slim_arena *arena, const char *texts)
     return array ? array : json_array();
 }
 
+/* Whether the operation measured a time, or compares one. */
+static bool is_fleeting(const struct slim_run *run, const struct slim_op *op,
+                        const struct slim_formula *f)
+{
+    for (const struct slim_metric *m = run->metrics; m; m = m->next)
+        if (m->fleeting && (m->op == op || (f && f->measure == m->op)))
+            return true;
+    return f && f->op != 0 &&
+           (is_fleeting(run, op, f->left) || is_fleeting(run, op, f->right));
+}
+
 void slim_record_stage(struct slim_run *run, const struct slim_op *op,
                        const char *result)
 {
@@ -120,6 +131,8 @@ void slim_record_stage(struct slim_run *run, const struct slim_op *op,
     if (op->stage->hidden || op->implied)
         return;
     slim_span_place(op->span, &line, &column);
+    if (is_fleeting(run, op, op->formula))
+        result = "";
     json_t *stage =
         json_pack("{s:s,s:s,s:s,s:I,s:I}", "stage", op->stage->name, "text",
                   op->text, "result", result, "line", (json_int_t)line,
@@ -139,6 +152,8 @@ static json_t *metrics_of(const struct slim_run *run)
     json_t *metrics = json_array();
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next) {
+        if (m->fleeting)
+            continue;
         json_t *metric =
             json_pack("{s:s,s:s,s:o,s:s?}", "name", m->name, "label", m->label,
                       "value", real(m->value), "protocol", m->protocol);

@@ -123,7 +123,7 @@ static void layers_may_be_swept(void **state)
                       "measure params\n",
                       NULL);
     assert_int_equal(c.diag.errors, 2);
-    assert_non_null(compile_case_find(&c, "S012"));
+    assert_non_null(compile_case_find(&c, "A146"));
     assert_non_null(compile_case_find(&c, "N007"));
     compile_case_close(&c);
 }
