@@ -106,8 +106,11 @@ int slim_command_bench(struct slim_cli *cli)
         return slim_cli_report(cli, &project.diag);
     if (slim_limits_measure(&limits, ".", &project.diag) == SLIM_OK) {
         print_limits(cli, core, &limits);
-        if (project.program)
-            predict(cli, project.program, &limits);
+        for (const struct slim_program *p = project.program; p; p = p->next) {
+            if (p->point && !slim_cli_has(cli, SLIM_OPTION_json))
+                printf("\npoint %s\n", p->point->name);
+            predict(cli, p, &limits);
+        }
     }
     return slim_cli_report(cli, &project.diag);
 }

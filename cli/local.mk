@@ -10,6 +10,7 @@ slimc_SOURCES = \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \
+    %D%/diff.c \
     %D%/embed.c \
     %D%/help.c \
     %D%/main.c \
@@ -19,7 +20,9 @@ slimc_SOURCES = \
     %D%/plan.c \
     %D%/project.c \
     %D%/report.c \
+    %D%/results.c \
     %D%/rewrite.c \
     %D%/run.c \
     %D%/show.c \
-    %D%/synth.c
+    %D%/synth.c \
+    %D%/tables.c

@@ -33,12 +33,14 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/read_clause.c \
     %D%/ir/reader.c \
     %D%/ir/shape.c \
+    %D%/ir/shape_sizes.c \
     %D%/ir/slopes.c \
     %D%/ir/stage.c \
     %D%/ir/verify.c \
     %D%/ir/where.c
 
 %C%_libcompiler_a_SOURCES = \
+    %D%/compare.c \
     %D%/compile.c \
     %D%/draft.c \
     %D%/limits.c \
@@ -48,6 +50,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/lower_formula.c \
     %D%/lower_path.c \
     %D%/lower_scope.c \
+    %D%/lower_swept.c \
     %D%/lower_verb.c \
     %D%/normalise.c \
     %D%/pass_constants.c \
@@ -60,10 +63,14 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/pass_lower.c \
     %D%/pass_resolve.c \
     %D%/pass_scope.c \
+    %D%/pass_sweep.c \
     %D%/plan_json.c \
     %D%/plan_print.c \
     %D%/plan_shapes.c \
-    %D%/suggest.c
+    %D%/plan_sweep.c \
+    %D%/points.c \
+    %D%/suggest.c \
+    %D%/tally.c
 
 familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \

@@ -103,6 +103,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/step.c \
     %D%/model/tape.c \
     %D%/model/weights.c \
+    %D%/points.c \
+    %D%/record.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/absorb.c \
@@ -110,6 +112,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/stage/basis.c \
     %D%/stage/discover.c \
     %D%/stage/input.c \
+    %D%/stage/keep.c \
     %D%/stage/measure.c \
     %D%/stage/prune.c \
     %D%/stage/prune.h \

@@ -2,6 +2,7 @@
 #include "runtime/report.h"
 
 #include "base/text.h"
+#include "runtime/record.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -113,6 +114,7 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
 {
     FILE *out = run->progress.out;
 
+    slim_record_stage(run, op, middle(run, op));
     if (op->stage->hidden || op->implied)
         return;
     if (is_json(run)) {

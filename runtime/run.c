@@ -122,7 +122,7 @@ static enum slim_status run_all(struct slim_run *run)
             place_errors(run, op);
             return SLIM_FAILED;
         }
-    for (const struct slim_op *op = first; op; op = op->next)
+    for (const struct slim_op *op = first; op && !run->ended; op = op->next)
         if (run_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;

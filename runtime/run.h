@@ -41,6 +41,8 @@ struct slim_result {
     struct slim_tokens *tokens;     /* of a sample: windows .. */
     struct slim_tokens *records;    /* .. and the same set as records */
     struct slim_text *report;       /* extra lines for the summary, or NULL */
+    const char *figures;            /* to plot: JSON objects, joined by commas,
+                                       in the run's arena; or NULL */
 };
 
 /* What `slimc run` lets training keep, and the plan counts. */
@@ -63,6 +65,11 @@ struct slim_run {
                                           activations */
     size_t tape_memory;          /* bytes of activations that training may
                                     keep for the backward; 0: it recomputes */
+    bool trial; /* of a sweep: stop at `keep`, this may not be the best */
+    const struct slim_op *ended; /* the run stopped here, as it was asked to */
+    const char *keep_axis;       /* of the `keep` that ended it */
+    bool keep_max;
+    const char *stages; /* finished ones: JSON objects, joined by commas */
     double started;
     const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;

@@ -56,6 +56,7 @@ slim_tests = \
     %D%/unit/companion \
     %D%/unit/compiler_program \
     %D%/unit/compiler_refuse \
+    %D%/unit/compiler_sweep \
     %D%/unit/data \
     %D%/unit/family \
     %D%/unit/family_model \
@@ -71,6 +72,7 @@ slim_tests = \
     %D%/unit/model_read \
     %D%/unit/no_memory \
     %D%/unit/prune_count \
+    %D%/unit/report \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \
@@ -86,6 +88,7 @@ slim_scripts = \
     %D%/bad_recipe.tap \
     %D%/bad_stop.tap \
     %D%/completion.tap \
+    %D%/diff.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \
@@ -95,7 +98,8 @@ slim_scripts = \
     %D%/layers.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \
-    %D%/same_bytes.tap
+    %D%/same_bytes.tap \
+    %D%/sweep.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap

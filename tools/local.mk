@@ -1,6 +1,6 @@
 # tools: what developers run; each target prints what it found
 
-SLIM_C_FOLDERS = base lang compiler runtime cli
+SLIM_C_FOLDERS = base lang compiler runtime report cli
 SLIM_FIND_C = cd $(srcdir) && find $(SLIM_C_FOLDERS) -name '*.c' | sort
 SLIM_FIND_ALL = cd $(srcdir) && find $(SLIM_C_FOLDERS) tests -name '*.[ch]' | sort
 SLIM_HERE = $(abs_top_srcdir)

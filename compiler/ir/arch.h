@@ -286,6 +286,9 @@ SLIM_NODISCARD enum slim_status slim_model_describe(
 /* "slimc" of a config.json: what slim_model_open needs to find the shape again.
  * The caller owns it (json_decref). */
 struct json_t;
+/* {"kv": [3, 3, ..], "mlp": [..], "stream": [..]}: sizes by layer, and of the
+ * stream by site. The caller owns it. */
+struct json_t *slim_shape_sizes(const struct slim_shape *shape);
 struct json_t *slim_shape_to_json(const struct slim_shape *shape);
 
 /*

@@ -77,6 +77,11 @@ static void put_args(struct slim_text *out, const struct slim_op *op)
     }
 }
 
+void slim_op_print_where(struct slim_text *out, const struct slim_op *op)
+{
+    put_where(out, &op->where);
+}
+
 static void put_formula(struct slim_text *out, const struct slim_formula *f)
 {
     if (f->op != 0) {

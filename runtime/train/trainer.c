@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/record.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -248,6 +249,7 @@ static enum slim_status validate(double *loss, struct slim_trainer *trainer)
 static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
 {
     struct slim_run *run = trainer->run;
+    struct slim_curve curve = slim_curve_open(run, (size_t)trainer->steps);
     double mean = 0.0;
 
     if (validate(&trainer->first_validation, trainer) != SLIM_OK)
@@ -262,10 +264,13 @@ static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
             return SLIM_FAILED;
         mean = step == 1 ? trainer->last_loss
                          : 0.95 * mean + 0.05 * trainer->last_loss;
+        slim_curve_add(&curve, (size_t)step, mean);
         char text[32];
         snprintf(text, sizeof(text), "loss %.3f", mean);
         slim_progress_step(&run->progress, (double)step, text);
     }
+    slim_figure_add(run, trainer->op, "loss", "", curve.x, curve.y,
+                    curve.count);
     trainer->last_loss = mean;
     return validate(&trainer->last_validation, trainer);
 }
