@@ -11,6 +11,7 @@ slimc_SOURCES = \
     %D%/command.c \
     %D%/completion.c \
     %D%/embed.c \
+    %D%/family.c \
     %D%/help.c \
     %D%/main.c \
     %D%/ops.c \

@@ -86,6 +86,7 @@ static enum slim_status build_tensor(struct building *building,
     tensor->linear =
         tensor->dims_count == 2 && slim_blocks[node->kind].inputs > 0;
     tensor->node = node;
+    tensor->spec = slot;
     tensor->tied_to = tied && slot->tie != NULL ? slot->tie->made : NULL;
     building->arch->tied = building->arch->tied || tensor->tied_to != NULL;
     for (size_t d = 0; d < 2; d++) {
