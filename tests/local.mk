@@ -69,6 +69,7 @@ slim_tests = \
     %D%/unit/model_read \
     %D%/unit/no_memory \
     %D%/unit/prune_count \
+    %D%/unit/rope \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \

@@ -13,7 +13,7 @@
 #define SLIM_NO_LAYER SIZE_MAX
 #define SLIM_NO_SITE SIZE_MAX
 #define SLIM_SLOTS 11    /* most slots a block kind has */
-#define SLIM_SETTINGS 12 /* most settings */
+#define SLIM_SETTINGS 20 /* most settings */
 #define SLIM_REGISTERS 8
 
 /*
@@ -95,6 +95,8 @@ struct slim_node {
                             and mlp, the site of the add that takes them */
     struct slim_tensor *slots[SLIM_SLOTS]; /* by slot number; NULL if absent */
     double settings[SLIM_SETTINGS];        /* by setting number */
+    const double *lists[SLIM_SETTINGS];    /* of settings that are lists; NULL
+                                              where they are empty */
 };
 
 /*

@@ -179,6 +179,29 @@ static enum slim_status set_choice(double *out,
         value->kind == SLIM_VALUE_TEXT ? value->text : "this", setting->name);
 }
 
+/* A list is copied out of its values; the setting is how many there are. */
+static enum slim_status set_list(struct slim_node *node, size_t index,
+                                 const struct slim_value *value,
+                                 const struct slim_expr *expr,
+                                 struct slim_diag *diag)
+{
+    const struct slim_setting *setting =
+        &slim_blocks[node->kind].settings[index];
+    bool numbers = value->kind == SLIM_VALUE_LIST;
+    for (size_t i = 0; numbers && i < value->count; i++)
+        numbers = value->items[i].kind == SLIM_VALUE_NUMBER &&
+                  isfinite(value->items[i].number);
+    if (!numbers)
+        return slim_fail(diag, "F315", expr->span,
+                         "\"%s\" has to be a list of numbers", setting->name);
+    double *list = SLIM_NEW_ARRAY(diag->arena, value->count, double);
+    for (size_t i = 0; i < value->count; i++)
+        list[i] = value->items[i].number;
+    node->settings[index] = (double)value->count;
+    node->lists[index] = value->count == 0 ? NULL : list;
+    return SLIM_OK;
+}
+
 static enum slim_status build_settings(struct slim_node *node,
                                        const struct slim_block_spec *spec,
                                        const struct building *building)
@@ -196,6 +219,9 @@ static enum slim_status build_settings(struct slim_node *node,
         if (block->settings[s].choices != NULL) {
             if (set_choice(&node->settings[s], &block->settings[s], &value,
                            expr, building->diag) != SLIM_OK)
+                return SLIM_FAILED;
+        } else if (slim_setting_is_list(&block->settings[s])) {
+            if (set_list(node, s, &value, expr, building->diag) != SLIM_OK)
                 return SLIM_FAILED;
         } else if ((value.kind != SLIM_VALUE_NUMBER &&
                     value.kind != SLIM_VALUE_FLAG) ||

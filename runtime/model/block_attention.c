@@ -72,18 +72,12 @@ static void heads_find(struct heads *out, const struct slim_step *step)
 static void rotate(const struct slim_step *step, const struct heads *heads,
                    float *q, float *k, bool inverse)
 {
-    const struct slim_angles *angles = &step->layer->angles;
-
     if (heads->rotary == 0)
         return;
-    step->kernels->rope(q, angles->cosine.data, angles->sine.data,
-                        step->layer->positions, step->tokens,
-                        heads->shape.heads, heads->shape.dim, heads->rotary,
-                        heads->pairs, inverse);
-    step->kernels->rope(k, angles->cosine.data, angles->sine.data,
-                        step->layer->positions, step->tokens,
-                        heads->shape.kv_heads, heads->shape.dim, heads->rotary,
-                        heads->pairs, inverse);
+    slim_angles_turn(step, q, heads->shape.heads, heads->shape.dim,
+                     heads->pairs, inverse);
+    slim_angles_turn(step, k, heads->shape.kv_heads, heads->shape.dim,
+                     heads->pairs, inverse);
 }
 
 static bool attention_fused(const struct slim_step *step)

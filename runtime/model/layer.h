@@ -40,13 +40,18 @@ struct slim_pool {
     bool used[SLIM_POOL];
 };
 
-/* Tables of rotary angles [positions, rotary / 2]; the same for every layer
- * with the same settings. */
+/* Tables of rotary angles; the same for every layer with the same
+ * frequencies. Two tables, one after the other, where longer sequences turn at
+ * frequencies of their own. */
 struct slim_angles {
-    double settings[SLIM_SETTINGS];
-    size_t rotary, positions;
-    struct slim_floats cosine, sine;
+    size_t rotary, positions, tables; /* rotary 0: there are none yet */
+    float amplitude;
+    struct slim_floats wanted, frequencies; /* [tables, rotary / 2] */
+    struct slim_floats cosine, sine; /* [tables * positions, rotary / 2] */
+    int32_t *rows;                   /* of the tables, for each token */
+    size_t row_room;
 };
+void slim_angles_free(struct slim_angles *angles);
 
 /* Keys and values, rotated, of the tokens of one sequence that have been; by
  * node of the layer. */
@@ -166,9 +171,12 @@ void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
 
-/* Angle tables that reach `positions`, for the node's settings. */
+/* Angle tables that reach the longest sequence, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,
                                                 size_t rotary);
+/* Turns x [tokens, heads * dim] by them, or back. */
+void slim_angles_turn(const struct slim_step *step, float *x, size_t heads,
+                      size_t dim, bool pairs, bool inverse);
 
 /* Adds, in floats. */
 void slim_add(float *y, const float *x, size_t count);

@@ -350,10 +350,12 @@ static double number_of(const char *text)
 {
     struct slim_source *source = SLIM_NEW(diag.arena, struct slim_source);
     struct slim_names names = { 0 };
-    struct slim_value values[3] = {
+    static const struct slim_value items[2] = { { .kind = SLIM_VALUE_NUMBER } };
+    struct slim_value values[4] = {
         { .kind = SLIM_VALUE_NUMBER, .number = 12 },
         { .kind = SLIM_VALUE_TEXT, .text = "silu" },
         { .kind = SLIM_VALUE_FLAG, .number = 1 },
+        { .kind = SLIM_VALUE_LIST, .items = items, .count = 2 },
     };
     struct slim_scope scope = { .values = values };
     const struct slim_expr *expr = NULL;
@@ -364,6 +366,7 @@ static double number_of(const char *text)
     slim_names_add(&names, "n", diag.arena);
     slim_names_add(&names, "t", diag.arena);
     slim_names_add(&names, "f", diag.arena);
+    slim_names_add(&names, "l", diag.arena);
     if (slim_expr_parse(&expr, &node, &names, &diag) != SLIM_OK ||
         slim_expr_eval(&value, expr, &scope, &diag) != SLIM_OK)
         return -1;
@@ -387,6 +390,8 @@ static void expressions_have_values(void **state)
         { "- -3", 3 },
         { "floor(2.7) + sqrt(16)", 6 },
         { "1e-5 * 2", 2e-5 },
+        { "log(1) + 1", 1 },
+        { "length(l)", 2 },
         { "1 if f else 2", 1 },
         { "1 if not f else 2 if n == 12 else 3", 2 },
         { "t == \"silu\"", 1 },
@@ -407,11 +412,11 @@ static void bad_expressions_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "",         "1 +",   "(1",     "1)",          "n n",
-        "m",        "1 / 0", "n + t",  "t == n",      "1 if n else 2",
-        "n[0]",     "\"a",   "1 if f", "sqrt(0 - 1)", "not n",
-        "n and f",  "1 2",   "n == ",  "? n",         "-t",
-        "floor(t)",
+        "",         "1 +",    "(1",         "1)",          "n n",
+        "m",        "1 / 0",  "n + t",      "t == n",      "1 if n else 2",
+        "n[0]",     "\"a",    "1 if f",     "sqrt(0 - 1)", "not n",
+        "n and f",  "1 2",    "n == ",      "? n",         "-t",
+        "floor(t)", "log(0)", "log(0 - n)", "length(n)",   "log(l)",
     };
     for (size_t c = 0; c < SLIM_COUNT(cases); c++) {
         clear_diag();

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "tests/tiny.h"
 
+#include <math.h>
 #include <string.h>
 
 static struct slim_diag diag;
@@ -223,6 +224,39 @@ static void rotary_settings_are_read(void **state)
     assert_true(node->settings[SLIM_ATTENTION_ORIGINAL] == 4096);
     node = attention_with("\"rope_parameters\": {\"rope_type\": \"default\"}");
     assert_true(node->settings[SLIM_ATTENTION_SCALING] == SLIM_SCALING_NONE);
+}
+
+/* The lists of a config reach the settings of the block. */
+static void lists_are_read(void **state)
+{
+    (void)state;
+    static const char more[] =
+        "\"original_max_position_embeddings\": 64, "
+        "\"max_position_embeddings\": 512, \"rope_scaling\": "
+        "{\"type\": \"su\", \"short_factor\": [1, 1.5], "
+        "\"long_factor\": [2.5, 4]},";
+    struct slim_tiny_sizes sizes = { "phi3", 2, 16, 4, 2, 0, 24, 32, 0, more };
+    char *config = slim_test_tiny_config(&sizes);
+    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    const struct slim_node *node = attention(info, 1);
+    assert_true(node->settings[SLIM_ATTENTION_SCALING] ==
+                SLIM_SCALING_LONGROPE);
+    assert_true(node->settings[SLIM_ATTENTION_SHORT] == 2);
+    assert_true(node->lists[SLIM_ATTENTION_SHORT][1] == 1.5);
+    assert_true(node->lists[SLIM_ATTENTION_LONG][0] == 2.5);
+    assert_true(node->settings[SLIM_ATTENTION_ORIGINAL] == 64);
+    /* sqrt(1 + ln(512 / 64) / ln(64)) = sqrt(1.5) */
+    assert_true(fabs(node->settings[SLIM_ATTENTION_AMPLITUDE] -
+                     1.224744871391589) < 1e-15);
+    assert_true(node->settings[SLIM_ATTENTION_THETA] == 10000);
+    free(config);
+    /* without a scaling there are no lists, and nothing is amplified */
+    sizes.more = NULL;
+    config = slim_test_tiny_config(&sizes);
+    node = attention(slim_test_plan(config, NULL, &diag), 0);
+    assert_null(node->lists[SLIM_ATTENTION_SHORT]);
+    assert_true(node->settings[SLIM_ATTENTION_AMPLITUDE] == 1);
+    free(config);
 }
 
 static double window_of(const char *type, const char *more, size_t layer)
@@ -476,6 +510,7 @@ int main(void)
         TEST(known_extras_are_passed_over),
         TEST(unknown_keys_are_warned_of),
         TEST(rotary_settings_are_read),
+        TEST(lists_are_read),
         TEST(windows_are_read),
         TEST(optional_tensors_follow_flags),
         TEST(names_may_lack_their_prefix),
