@@ -221,6 +221,6 @@ void slim_angles_turn(const struct slim_step *step, float *x, size_t heads,
     const struct slim_angles *angles = &step->layer->angles;
 
     step->kernels->rope(x, angles->cosine.data, angles->sine.data, angles->rows,
-                        step->tokens, heads, dim, angles->rotary, pairs,
+                        step->tokens, heads, dim, angles->rotary, 1, pairs,
                         inverse);
 }

@@ -201,8 +201,8 @@ static void completion_offers_the_words_of_a_command(void **state)
 {
     const struct place *place = *state;
 
-    expect(place, "completion bash", 0,
-           "family) words='list show check' ;;", NULL);
+    expect(place, "completion bash", 0, "family) words='list show check' ;;",
+           NULL);
     expect(place, "completion zsh", 0, "compadd -- list show check; _files",
            NULL);
     expect(place, "completion fish", 0,
