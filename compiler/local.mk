@@ -73,6 +73,7 @@ familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \
     %D%/families/baichuan.yaml \
     %D%/families/bloom.yaml \
+    %D%/families/chatglm.yaml \
     %D%/families/gemma.yaml \
     %D%/families/llama.yaml \
     %D%/families/mistral.yaml \

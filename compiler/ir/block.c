@@ -42,10 +42,11 @@ static const struct slim_slot attention_slots[] = {
     { "o_bias", false, "bias of o" },
     { "slopes", false, "of alibi, one a head; computed, in no file" },
 };
-static const char *const positions[] = { "none", "rope_half", "rope_pairs",
-                                         "alibi", NULL };
+static const char *const positions[] = { "none",  "rope_half", "rope_pairs",
+                                         "alibi", "rope_grid", NULL };
 static const char *const scalings[] = { "none", "linear", "llama3", "longrope",
                                         NULL };
+static const char *const roundings[] = { "f32", "f16", NULL };
 static const struct slim_setting attention_settings[] = {
     { "position", positions, "none", "how a token's place enters" },
     { "theta", NULL, "10000", "base of the rotary frequencies" },
@@ -60,6 +61,10 @@ static const struct slim_setting attention_settings[] = {
     { "amplitude", NULL, "1", "of rotary cosines and sines" },
     { "short", NULL, "[]", "longrope: divisors of the frequencies" },
     { "long", NULL, "[]", "the same, of sequences longer than original" },
+    { "rounding", roundings, "f32", "of the rotary frequencies" },
+    { "prefix_end", NULL, "-1", "id after the tokens that all see; -1: none" },
+    { "mark", NULL, "-1", "id whose place later tokens take; -1: none" },
+    { "mark_else", NULL, "-1", "the same, where there is no mark" },
 };
 static const char *const attention_forms[] = { "q k v o", "qkv o", NULL };
 /* Root q gives q, o, v, k and root k gives k, o, v, q: the order in which a

@@ -90,7 +90,11 @@ enum {
     SLIM_ATTENTION_SLOPES,
 };
 /* position: rope_half (pairs t, t + dim/2), rope_pairs (2t, 2t+1), alibi,
- * none. window 0: unlimited; else keys with query - key < window count.
+ * none, rope_grid (each half of a head by rope_half: the first half by the
+ * place before the prefix ends and by that of the mark after it, the second by
+ * 0 before and 1, 2, .. after it). prefix_end: the token with this id ends the
+ * prefix, whose tokens are seen by all of the sequence.
+ * window 0: unlimited; else keys with query - key < window count.
  * scaling: none, linear, llama3, longrope: then each frequency is divided by
  * that of the list short, or in sequences longer than `original` of the list
  * long. scale 0: 1/sqrt(head_dim). */
@@ -108,13 +112,19 @@ enum {
     SLIM_ATTENTION_AMPLITUDE,
     SLIM_ATTENTION_SHORT,
     SLIM_ATTENTION_LONG,
+    SLIM_ATTENTION_ROUNDING,
+    SLIM_ATTENTION_PREFIX_END,
+    SLIM_ATTENTION_MARK,
+    SLIM_ATTENTION_MARK_ELSE,
 };
 enum {
     SLIM_POSITION_NONE,
     SLIM_POSITION_ROPE_HALF,
     SLIM_POSITION_ROPE_PAIRS,
-    SLIM_POSITION_ALIBI
+    SLIM_POSITION_ALIBI,
+    SLIM_POSITION_ROPE_GRID
 };
+enum { SLIM_ROUNDING_F32, SLIM_ROUNDING_F16 };
 enum {
     SLIM_SCALING_NONE,
     SLIM_SCALING_LINEAR,

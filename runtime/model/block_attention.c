@@ -38,10 +38,13 @@ static void position_find(struct heads *out, const struct slim_step *step)
     int position = (int)settings[SLIM_ATTENTION_POSITION];
     size_t rotary = (size_t)settings[SLIM_ATTENTION_ROTARY_DIM];
     bool turns = position == SLIM_POSITION_ROPE_HALF ||
-                 position == SLIM_POSITION_ROPE_PAIRS;
+                 position == SLIM_POSITION_ROPE_PAIRS ||
+                 position == SLIM_POSITION_ROPE_GRID;
 
     out->pairs = position == SLIM_POSITION_ROPE_PAIRS;
     out->rotary = !turns ? 0 : rotary > 0 ? rotary : out->shape.dim;
+    if (position == SLIM_POSITION_ROPE_GRID)
+        out->rotary /= 2; /* of each half of a head */
 }
 
 static void heads_find(struct heads *out, const struct slim_step *step)
@@ -61,7 +64,8 @@ static void heads_find(struct heads *out, const struct slim_step *step)
                    .scale =
                        (float)(scale > 0.0 ? scale
                                            : 1.0 / sqrt((double)count.dim)),
-                   .slopes = slim_step_weight(step, SLIM_ATTENTION_SLOPES) },
+                   .slopes = slim_step_weight(step, SLIM_ATTENTION_SLOPES),
+                   .prefix = slim_prefix_ends(step) },
         .axis = count.axis,
         .q = count.kv * count.rep * count.dim,
         .kv = count.kv * count.dim,
@@ -193,6 +197,8 @@ static enum slim_status attention_forward(struct slim_step *step)
     float *parts[3] = { NULL }, *o = NULL, *lse = NULL;
     struct heads heads;
 
+    if (slim_prefix_fit(step) != SLIM_OK)
+        return SLIM_FAILED;
     heads_find(&heads, step);
     if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, step->record, ATTENTION_Q, &heads) != SLIM_OK ||
@@ -234,6 +240,8 @@ static enum slim_status attention_backward(struct slim_step *step)
     float *parts[3] = { NULL }, *d_o = NULL;
     struct heads heads;
 
+    if (slim_prefix_fit(step) != SLIM_OK)
+        return SLIM_FAILED;
     heads_find(&heads, step);
     if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, work, WORK_Q, &heads) != SLIM_OK ||

@@ -35,6 +35,7 @@ void slim_layer_free(struct slim_layer *layer)
     slim_record_free(&layer->work);
     slim_record_free(&layer->side);
     slim_angles_free(&layer->angles);
+    slim_prefix_free(&layer->prefix);
     free(layer->positions);
     free(layer);
 }

@@ -59,7 +59,16 @@ struct slim_cache {
     struct slim_floats *keys, *values; /* [room, kv_heads * dim] */
     size_t count;                      /* nodes */
     size_t room, past;                 /* tokens */
+    size_t prefix, mark;               /* of the first ones (slim_prefix) */
 };
+
+/* Of each sequence: how many tokens its prefix has, and the place of the mark,
+ * which those after the prefix take. */
+struct slim_prefix {
+    size_t *ends, *marks;
+    size_t room;
+};
+void slim_prefix_free(struct slim_prefix *prefix);
 
 struct slim_layer {
     struct slim_model *model;
@@ -78,8 +87,9 @@ struct slim_layer {
     struct slim_record work; /* of one node, lost after it */
     struct slim_record side; /* of one linear: adapters */
     struct slim_angles angles;
-    struct slim_cache *cache; /* NULL: sequences are whole */
-    int32_t *positions;       /* of each token in its sequence */
+    struct slim_prefix prefix; /* of the node at work */
+    struct slim_cache *cache;  /* NULL: sequences are whole */
+    int32_t *positions;        /* of each token in its sequence */
     size_t position_room;
 };
 
@@ -170,6 +180,12 @@ void slim_slice_take(float *part, const float *fused,
 void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
+
+/* Finds the prefixes in the ids, for the node's settings. Sequences without the
+ * token that ends one have none. */
+SLIM_NODISCARD enum slim_status slim_prefix_fit(struct slim_step *step);
+/* prefix.ends, or NULL where the node knows no prefix. */
+const size_t *slim_prefix_ends(const struct slim_step *step);
 
 /* Angle tables that reach the longest sequence, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,

@@ -26,6 +26,16 @@ static double llama3_frequency(double frequency, const double *settings)
     return (1.0 - smooth) * frequency / factor + smooth * frequency;
 }
 
+/* To the nearest number with the 11 bits of f16, at least 2^-24 apart. */
+static float round_f16(float x)
+{
+    int exponent = 0;
+
+    (void)frexp((double)x, &exponent);
+    double step = ldexp(1.0, exponent - 11 < -24 ? -24 : exponent - 11);
+    return (float)(rint((double)x / step) * step);
+}
+
 /* Rounded to f32, as the implementations that models are trained with do: at
  * position 2000 the angle is off by what the model has learnt with. */
 static float frequency_of(size_t t, size_t rotary, size_t table,
@@ -49,6 +59,8 @@ static float frequency_of(size_t t, size_t rotary, size_t table,
     default:
         break;
     }
+    if ((int)settings[SLIM_ATTENTION_ROUNDING] == SLIM_ROUNDING_F16)
+        return round_f16((float)frequency);
     return (float)frequency;
 }
 
@@ -178,25 +190,61 @@ static enum slim_status tables_fit(struct slim_step *step, size_t rotary,
     return SLIM_OK;
 }
 
+/* Halves of a head that turn by places of their own. */
+static size_t places_of(const struct slim_step *step)
+{
+    return (int)step->node->settings[SLIM_ATTENTION_POSITION] ==
+                   SLIM_POSITION_ROPE_GRID
+               ? 2
+               : 1;
+}
+
+static enum slim_status rows_need(struct slim_step *step, size_t count)
+{
+    struct slim_angles *angles = &step->layer->angles;
+
+    if (count <= angles->row_room)
+        return SLIM_OK;
+    free(angles->rows);
+    angles->rows = malloc(count * sizeof(*angles->rows));
+    angles->row_room = angles->rows ? count : 0;
+    if (angles->rows)
+        return SLIM_OK;
+    return slim_fail(step->diag, "O101", (struct slim_span){ 0 },
+                     "out of memory: the angles of %zu tokens", step->tokens);
+}
+
+/* GLM (Du et al. 2022, arXiv:2103.10360, section 2.3): two places for a token,
+ * that in the prefix, of the mark after it; and that after the prefix. */
+static void grid_fill(int32_t *rows, const struct slim_step *step, size_t s)
+{
+    const struct slim_batch *batch = step->batch;
+    size_t end = step->layer->prefix.ends[s];
+    size_t mark = step->layer->prefix.marks[s];
+
+    for (size_t t = batch->starts[s]; t < batch->starts[s + 1]; t++) {
+        size_t place = (size_t)step->layer->positions[t];
+        rows[2 * t] = (int32_t)(place < end ? place : mark);
+        rows[2 * t + 1] = (int32_t)(place < end ? 0 : place - end + 1);
+    }
+}
+
 /* The row of each token: its position, in the table of its sequence. */
 static enum slim_status rows_fit(struct slim_step *step)
 {
     struct slim_angles *angles = &step->layer->angles;
     const struct slim_batch *batch = step->batch;
+    size_t places = places_of(step);
 
-    if (step->tokens > angles->row_room) {
-        free(angles->rows);
-        angles->rows = malloc(step->tokens * sizeof(*angles->rows));
-        angles->row_room = angles->rows ? step->tokens : 0;
-        if (!angles->rows)
-            return slim_fail(step->diag, "O101", (struct slim_span){ 0 },
-                             "out of memory: the angles of %zu tokens",
-                             step->tokens);
-    }
+    if (rows_need(step, step->tokens * places) != SLIM_OK)
+        return SLIM_FAILED;
     for (size_t s = 0; s < batch->sequences; s++) {
         size_t first =
             turns_long(step, length_of(step, s)) ? angles->positions : 0;
-        for (size_t t = batch->starts[s]; t < batch->starts[s + 1]; t++)
+        if (places == 2)
+            grid_fill(angles->rows, step, s);
+        for (size_t t = batch->starts[s];
+             places == 1 && t < batch->starts[s + 1]; t++)
             angles->rows[t] = step->layer->positions[t] + (int32_t)first;
     }
     return SLIM_OK;
@@ -204,7 +252,8 @@ static enum slim_status rows_fit(struct slim_step *step)
 
 enum slim_status slim_angles_fit(struct slim_step *step, size_t rotary)
 {
-    size_t longest = longest_sequence(step);
+    /* after the prefix places count from 1: one more than there are tokens */
+    size_t longest = longest_sequence(step) + places_of(step) - 1;
 
     if (rotary == 0)
         return SLIM_OK;
@@ -219,8 +268,9 @@ void slim_angles_turn(const struct slim_step *step, float *x, size_t heads,
                       size_t dim, bool pairs, bool inverse)
 {
     const struct slim_angles *angles = &step->layer->angles;
+    size_t places = places_of(step);
 
     step->kernels->rope(x, angles->cosine.data, angles->sine.data, angles->rows,
-                        step->tokens, heads, dim, angles->rotary, 1, pairs,
-                        inverse);
+                        step->tokens, heads * places, dim / places,
+                        angles->rotary, places, pairs, inverse);
 }
