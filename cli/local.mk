@@ -12,6 +12,7 @@ slimc_SOURCES = \
     %D%/completion.c \
     %D%/diff.c \
     %D%/embed.c \
+    %D%/family.c \
     %D%/help.c \
     %D%/main.c \
     %D%/ops.c \

@@ -10,6 +10,8 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/block.c \
     %D%/ir/checkpoint.c \
     %D%/ir/compute.c \
+    %D%/ir/describe.c \
+    %D%/ir/describe.h \
     %D%/ir/dtype.c \
     %D%/ir/fact.c \
     %D%/ir/family.c \
@@ -21,6 +23,8 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/family_expr.h \
     %D%/ir/family_flow.c \
     %D%/ir/family_load.c \
+    %D%/ir/family_names.c \
+    %D%/ir/family_order.c \
     %D%/ir/family_parse.c \
     %D%/ir/family_tensor.c \
     %D%/ir/formula.c \
@@ -76,6 +80,7 @@ familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \
     %D%/families/baichuan.yaml \
     %D%/families/bloom.yaml \
+    %D%/families/chatglm.yaml \
     %D%/families/gemma.yaml \
     %D%/families/llama.yaml \
     %D%/families/mistral.yaml \

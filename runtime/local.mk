@@ -98,6 +98,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/linear.c \
     %D%/model/model.c \
     %D%/model/pass.c \
+    %D%/model/prefix.c \
     %D%/model/read.c \
     %D%/model/rope.c \
     %D%/model/step.c \

@@ -73,6 +73,7 @@ slim_tests = \
     %D%/unit/no_memory \
     %D%/unit/prune_count \
     %D%/unit/report \
+    %D%/unit/rope \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/support \

@@ -34,8 +34,8 @@ void slim_layer_free(struct slim_layer *layer)
     slim_record_free(&layer->kept);
     slim_record_free(&layer->work);
     slim_record_free(&layer->side);
-    slim_floats_free(&layer->angles.cosine);
-    slim_floats_free(&layer->angles.sine);
+    slim_angles_free(&layer->angles);
+    slim_prefix_free(&layer->prefix);
     free(layer->positions);
     free(layer);
 }

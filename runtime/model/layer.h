@@ -40,13 +40,18 @@ struct slim_pool {
     bool used[SLIM_POOL];
 };
 
-/* Tables of rotary angles [positions, rotary / 2]; the same for every layer
- * with the same settings. */
+/* Tables of rotary angles; the same for every layer with the same
+ * frequencies. Two tables, one after the other, where longer sequences turn at
+ * frequencies of their own. */
 struct slim_angles {
-    double settings[SLIM_SETTINGS];
-    size_t rotary, positions;
-    struct slim_floats cosine, sine;
+    size_t rotary, positions, tables; /* rotary 0: there are none yet */
+    float amplitude;
+    struct slim_floats wanted, frequencies; /* [tables, rotary / 2] */
+    struct slim_floats cosine, sine; /* [tables * positions, rotary / 2] */
+    int32_t *rows;                   /* of the tables, for each token */
+    size_t row_room;
 };
+void slim_angles_free(struct slim_angles *angles);
 
 /* Keys and values, rotated, of the tokens of one sequence that have been; by
  * node of the layer. */
@@ -54,7 +59,16 @@ struct slim_cache {
     struct slim_floats *keys, *values; /* [room, kv_heads * dim] */
     size_t count;                      /* nodes */
     size_t room, past;                 /* tokens */
+    size_t prefix, mark;               /* of the first ones (slim_prefix) */
 };
+
+/* Of each sequence: how many tokens its prefix has, and the place of the mark,
+ * which those after the prefix take. */
+struct slim_prefix {
+    size_t *ends, *marks;
+    size_t room;
+};
+void slim_prefix_free(struct slim_prefix *prefix);
 
 struct slim_layer {
     struct slim_model *model;
@@ -73,8 +87,9 @@ struct slim_layer {
     struct slim_record work; /* of one node, lost after it */
     struct slim_record side; /* of one linear: adapters */
     struct slim_angles angles;
-    struct slim_cache *cache; /* NULL: sequences are whole */
-    int32_t *positions;       /* of each token in its sequence */
+    struct slim_prefix prefix; /* of the node at work */
+    struct slim_cache *cache;  /* NULL: sequences are whole */
+    int32_t *positions;        /* of each token in its sequence */
     size_t position_room;
 };
 
@@ -188,9 +203,18 @@ void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
 
-/* Angle tables that reach `positions`, for the node's settings. */
+/* Finds the prefixes in the ids, for the node's settings. Sequences without the
+ * token that ends one have none. */
+SLIM_NODISCARD enum slim_status slim_prefix_fit(struct slim_step *step);
+/* prefix.ends, or NULL where the node knows no prefix. */
+const size_t *slim_prefix_ends(const struct slim_step *step);
+
+/* Angle tables that reach the longest sequence, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,
                                                 size_t rotary);
+/* Turns x [tokens, heads * dim] by them, or back. */
+void slim_angles_turn(const struct slim_step *step, float *x, size_t heads,
+                      size_t dim, bool pairs, bool inverse);
 
 /* Adds, in floats. */
 void slim_add(float *y, const float *x, size_t count);

@@ -235,7 +235,7 @@ static void norm_grad(struct bench *b)
 
 static void rope(struct bench *b)
 {
-    b->table->rope(b->a, b->b, b->c, b->ids + VOCAB, ROWS, HEADS, DIM, DIM,
+    b->table->rope(b->a, b->b, b->c, b->ids + VOCAB, ROWS, HEADS, DIM, DIM, 1,
                    false, false);
 }
 
