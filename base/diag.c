@@ -63,6 +63,23 @@ static const char *message_of(struct slim_arena *arena, const char *format,
     return slim_arena_printf(arena, "%.*s...%s", (int)head, text, text + tail);
 }
 
+struct slim_error *slim_diag_move(struct slim_diag *diag,
+                                  struct slim_error *error)
+{
+    bool fatal = error->severity == SLIM_ERROR;
+    size_t *count = fatal ? &diag->errors : &diag->warnings;
+
+    error->next = NULL;
+    if ((*count)++ >= limit_of(diag))
+        return NULL;
+    if (diag->last)
+        diag->last->next = error;
+    else
+        diag->first = error;
+    diag->last = error;
+    return error;
+}
+
 /* Past the limit the record is made, for the caller to add to, but not kept. */
 static struct slim_error *record(struct slim_diag *diag,
                                  enum slim_severity severity, const char *code,
@@ -70,19 +87,12 @@ static struct slim_error *record(struct slim_diag *diag,
                                  va_list args)
 {
     struct slim_error *error = SLIM_NEW(diag->arena, struct slim_error);
-    size_t *count = severity == SLIM_ERROR ? &diag->errors : &diag->warnings;
 
     error->severity = severity;
     (void)snprintf(error->code, sizeof(error->code), "%s", code);
     error->span = span;
     error->message = message_of(diag->arena, format, args);
-    if ((*count)++ >= limit_of(diag))
-        return error;
-    if (diag->last)
-        diag->last->next = error;
-    else
-        diag->first = error;
-    diag->last = error;
+    (void)slim_diag_move(diag, error);
     return error;
 }
 

@@ -95,6 +95,11 @@ struct slim_error *slim_warning(struct slim_diag *diag, const char *code,
                                 struct slim_span span, const char *format, ...)
     SLIM_PRINTF(4, 5);
 
+/* Takes over a record of other diagnostics in the same arena; NULL where the
+ * limit leaves no room. */
+struct slim_error *slim_diag_move(struct slim_diag *diag,
+                                  struct slim_error *error);
+
 /* Records an error and returns SLIM_FAILED: `return slim_fail(...)`. */
 enum slim_status slim_fail(struct slim_diag *diag, const char *code,
                            struct slim_span span, const char *format, ...)

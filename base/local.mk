@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libbase.a
     %D%/progress.c \
     %D%/random.c \
     %D%/share.c \
+    %D%/spawn.c \
     %D%/text.c \
     %D%/writer.c \
     %D%/yaml.c \

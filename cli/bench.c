@@ -8,6 +8,7 @@
 #include "runtime/limits.h"
 
 #include <jansson.h>
+#include <string.h>
 
 /* Stages spend part of their time beside products: what the runs of
  * doc/performance.md reach of the limit. */
@@ -17,17 +18,20 @@ static void print_limits(const struct slim_cli *cli, const char *core,
                          const struct slim_limits *limits)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        slim_cli_put(json_pack(
-            "{s:i,s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f}", "v", 1, "event",
-            "limits", "core", core, "threads", (json_int_t)limits->threads,
-            "f32_flops", limits->f32, "f64_flops", limits->f64, "memory_read",
-            limits->read, "memory_copy", limits->copy, "disk_write",
-            limits->write, "disk_read", limits->load));
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "v", 1,
+                      "event", "limits", "core", core, "threads",
+                      (json_int_t)limits->threads, "f32_flops", limits->f32,
+                      "bf16_flops", limits->bf16, "f64_flops", limits->f64,
+                      "memory_read", limits->read, "memory_copy", limits->copy,
+                      "disk_write", limits->write, "disk_read", limits->load));
         return;
     }
     printf("machine          %zu threads, OpenBLAS kernels for %s\n",
            limits->threads, core);
     printf("product, f32     %.0f GFLOP/s\n", limits->f32 * 1e-9);
+    if (limits->bf16 > 0.0)
+        printf("product, bf16    %.0f GFLOP/s\n", limits->bf16 * 1e-9);
     printf("product, f64     %.0f GFLOP/s\n", limits->f64 * 1e-9);
     printf("memory, read     %.1f GB/s\n", limits->read * 1e-9);
     printf("memory, copied   %.1f GB/s\n", limits->copy * 1e-9);
@@ -53,11 +57,14 @@ static void predict(const struct slim_cli *cli,
 {
     bool json = slim_cli_has(cli, SLIM_OPTION_json);
     double total = 0.0;
+    bool narrow = strcmp(program->compute, "bf16") == 0;
+    double rate = narrow ? limits->bf16 : limits->f32;
 
     if (!json)
-        printf("\nat %.0f%% of the product's rate:\n", SHARE * 100.0);
+        printf("\nat %.0f%% of the rate of products in %s:\n", SHARE * 100.0,
+               program->compute);
     for (const struct slim_op *op = program->first; op; op = op->next) {
-        double seconds = op->cost.flops / (SHARE * limits->f32);
+        double seconds = op->cost.flops / (SHARE * rate);
         if (op->stage->hidden || op->cost.flops <= 0.0)
             continue;
         print_stage(cli, op, seconds);
@@ -99,8 +106,11 @@ int slim_command_bench(struct slim_cli *cli)
         return slim_cli_report(cli, &project.diag);
     if (slim_limits_measure(&limits, ".", &project.diag) == SLIM_OK) {
         print_limits(cli, core, &limits);
-        if (project.program)
-            predict(cli, project.program, &limits);
+        for (const struct slim_program *p = project.program; p; p = p->next) {
+            if (p->point && !slim_cli_has(cli, SLIM_OPTION_json))
+                printf("\npoint %s\n", p->point->name);
+            predict(cli, p, &limits);
+        }
     }
     return slim_cli_report(cli, &project.diag);
 }

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "runtime/store/gc.h"
-#include "runtime/store/record.h"
+#include "runtime/store/ledger.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -107,9 +107,9 @@ static int why(struct slim_cli *cli, struct slim_store *store)
 static int pin(struct slim_cli *cli, struct slim_store *store)
 {
     const char *lock = cli->operands[1];
-    struct slim_record *record;
+    struct slim_ledger *record;
 
-    if (slim_record_read(&record, lock, &cli->diag) == SLIM_OK &&
+    if (slim_ledger_read(&record, lock, &cli->diag) == SLIM_OK &&
         slim_store_pin(store, lock))
         printf("what %s names stays while the file is there\n", lock);
     return slim_cli_report(cli, &cli->diag);

@@ -3,6 +3,14 @@
 
 #include "base/text.h"
 
+static void list_points(const struct slim_program *program)
+{
+    for (; program; program = program->next)
+        printf("  %s%s%s\n", program->point->name,
+               program->unmet ? "  is left out: " : "",
+               program->unmet ? program->unmet->message : "");
+}
+
 static void say_fine(const struct slim_cli *cli,
                      const struct slim_project *project)
 {
@@ -24,6 +32,12 @@ static void say_fine(const struct slim_cli *cli,
     if (slim_cli_has(cli, SLIM_OPTION_quiet))
         return;
     printf("%s: ok", project->source.name);
+    if (program->next) {
+        fputs(", ", stdout);
+        slim_tally_print(program, stdout);
+        list_points(program);
+        return;
+    }
     if (sized)
         printf(", %s parameters of %s", slim_text_grouped(cli->arena, after),
                slim_text_grouped(cli->arena, before));

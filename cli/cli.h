@@ -95,7 +95,8 @@ struct slim_project {
     struct slim_data_world world;
     struct slim_host host;
     struct slim_program *program;
-    bool includes; /* other recipes, which the file alone does not hold */
+    const char *results; /* the file that a run wrote, or NULL */
+    bool includes;       /* other recipes, which the file alone does not hold */
 };
 
 /* Opens a model for planning, once for all recipes. NULL path: none. */
@@ -108,6 +109,9 @@ SLIM_NODISCARD enum slim_status slim_cli_model(struct slim_model_info **out,
 SLIM_NODISCARD enum slim_status slim_project_read(struct slim_project *project,
                                                   struct slim_cli *cli,
                                                   const char *recipe);
+/* The same of a source that is there already. */
+SLIM_NODISCARD enum slim_status slim_project_parse(
+    struct slim_project *project);
 /* Compiles it for the model (or NULL), with -s, -d and --data. Call it after
  * slim_project_read, whether that failed or not: it finds more errors. */
 SLIM_NODISCARD enum slim_status slim_project_compile(
@@ -133,6 +137,18 @@ SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run,
                                                  struct slim_cli *cli);
 /* A line for each -d: nothing stands in for a data set silently. */
 void slim_cli_print_maps(const struct slim_cli *cli, FILE *out);
+
+struct json_t;
+/* What a model's file, or the first of a directory, says about its making; the
+ * caller owns it. */
+SLIM_NODISCARD enum slim_status slim_cli_metadata(struct json_t **out,
+                                                  struct slim_cli *cli,
+                                                  const char *path,
+                                                  struct slim_diag *diag);
+
+/* After a sweep: the table of its results, and with -o every format beside
+ * them. Returns the exit code. */
+int slim_cli_tables(struct slim_cli *cli, const char *results);
 
 /* Splits operands into recipes (*.slim) and at most one model, which is last.
  * False, with a U error, if they do not fit. */

@@ -27,7 +27,7 @@ static void put_options(const struct slim_command *command)
             printf(" --%s", slim_options[i].name);
 }
 
-/* "auto|always|never" as words: what an option, or a command, takes. */
+/* "auto|always|never" as words: what an option takes. */
 static void put_choices(const char *choices)
 {
     for (const char *at = choices; *at; at++)
@@ -37,6 +37,28 @@ static void put_choices(const char *choices)
 static bool are_choices(const char *text)
 {
     return text && strchr(text, '|') && !strpbrk(text, "[ ");
+}
+
+static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+/* Whether words stand for themselves among the operands of a command, as
+ * "list" in "list|show NAME". */
+static bool has_words(const struct slim_command *command)
+{
+    return strpbrk(command->operands, letters) != NULL;
+}
+
+static void put_words(const struct slim_command *command)
+{
+    const char *before = "";
+
+    for (const char *at = command->operands; *at;) {
+        size_t length = strspn(at, letters);
+        if (length > 0)
+            printf("%s%.*s", before, (int)length, at);
+        before = length > 0 ? " " : before;
+        at += length > 0 ? length : strcspn(at, letters);
+    }
 }
 
 /* After an option that takes one of a few words, those words. */
@@ -52,7 +74,7 @@ static void bash_values(void)
     fputs("    esac\n", stdout);
 }
 
-/* What may stand after the command: commands and verbs, verbs, a shell. */
+/* What may stand after the command: commands and verbs, verbs, its words. */
 static void bash_operands(void)
 {
     fputs("    if [ $COMP_CWORD -gt 1 ]; then\n"
@@ -63,9 +85,9 @@ static void bash_operands(void)
     put_verbs(" ");
     fputs("' ;;\n", stdout);
     for (const struct slim_command *c = slim_commands; c->name; c++)
-        if (are_choices(c->operands)) {
+        if (has_words(c)) {
             printf("        %s) words='", c->name);
-            put_choices(c->operands);
+            put_words(c);
             fputs("' ;;\n", stdout);
         }
     fputs("        *) words= ;;\n        esac\n    fi\n", stdout);
@@ -114,7 +136,13 @@ static void zsh(void)
         printf("    %s) if [[ $words[CURRENT] == -* ]]; then compadd --",
                c->name);
         put_options(c);
-        fputs("; else _files; fi ;;\n", stdout);
+        fputs("; else ", stdout);
+        if (has_words(c)) {
+            fputs("compadd -- ", stdout);
+            put_words(c);
+            fputs("; ", stdout);
+        }
+        fputs("_files; fi ;;\n", stdout);
     }
     fputs("    esac\n}\n_slimc \"$@\"\n", stdout);
 }
@@ -136,6 +164,14 @@ static void fish(void)
                 printf(" -s %c", option->letter);
             printf(" -d \"%s\"\n", option->summary);
         }
+    for (const struct slim_command *c = slim_commands; c->name; c++) {
+        if (!has_words(c))
+            continue;
+        printf("complete -c slimc -n \"__fish_seen_subcommand_from %s\" -a \"",
+               c->name);
+        put_words(c);
+        fputs("\"\n", stdout);
+    }
     fputs("complete -c slimc -n \"__fish_seen_subcommand_from ops help\" -a \"",
           stdout);
     put_verbs(" ");

@@ -22,6 +22,8 @@ const char *slim_project_text(struct slim_project *project)
 {
     struct slim_text text = { 0 };
 
+    if (project->program && project->program->text)
+        return project->program->text;
     if (!project->includes && !project->host.overrides)
         return project->source.text;
     drop_constants(project->recipe);

@@ -11,8 +11,10 @@ slimc_SOURCES = \
     %D%/check.c \
     %D%/command.c \
     %D%/completion.c \
+    %D%/diff.c \
     %D%/embed.c \
     %D%/explain.c \
+    %D%/family.c \
     %D%/help.c \
     %D%/main.c \
     %D%/ops.c \
@@ -21,8 +23,10 @@ slimc_SOURCES = \
     %D%/plan.c \
     %D%/project.c \
     %D%/report.c \
+    %D%/results.c \
     %D%/rewrite.c \
     %D%/run.c \
     %D%/show.c \
     %D%/synth.c \
+    %D%/tables.c \
     %D%/verify.c

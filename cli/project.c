@@ -33,6 +33,11 @@ enum slim_status slim_project_read(struct slim_project *project,
     if (slim_file_read(&project->source, recipe, 0, nowhere, &project->diag) !=
         SLIM_OK)
         return SLIM_FAILED;
+    return slim_project_parse(project);
+}
+
+enum slim_status slim_project_parse(struct slim_project *project)
+{
     enum slim_status status =
         slim_parse(&project->recipe, &project->source, &project->diag);
     const struct slim_stmt *stmt =
@@ -73,15 +78,15 @@ static enum slim_status add_override(struct slim_project *project,
     if (!o->name)
         return SLIM_FAILED;
     *source = (struct slim_source){ "-s", value, strlen(value) };
-    if (slim_parse_value(&o->value, source, &project->diag) != SLIM_OK)
+    if (slim_parse_cases(&o->cases, source, &project->diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (o->value->kind == SLIM_VALUE_VAR)
-        return slim_fail(&project->diag, "U008", o->value->span,
+    if (o->cases->values->kind == SLIM_VALUE_VAR)
+        return slim_fail(&project->diag, "U008", o->cases->span,
                          "-s takes a value, not another constant");
     for (struct slim_override *old = project->host.overrides; old;
          old = old->next)
         if (strcmp(old->name, o->name) == 0)
-            return slim_fail(&project->diag, "U009", o->value->span,
+            return slim_fail(&project->diag, "U009", o->cases->span,
                              "'%s' is overridden twice", o->name);
     o->next = project->host.overrides;
     project->host.overrides = o;

@@ -1,13 +1,12 @@
 /* run.c - slimc run: compile, then do it */
-#include "cli/cli.h"
+#include "cli/results.h"
 
 #include "base/text.h"
-#include "runtime/run.h"
+#include "runtime/points.h"
 #include "runtime/store/gc.h"
-#include "runtime/store/memo.h"
-#include "runtime/store/record.h"
+#include "runtime/store/ledger.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,22 +61,22 @@ static enum slim_status open_record(struct slim_run *run,
                                     const struct slim_cli *cli)
 {
     const char *locked = slim_cli_value(cli, SLIM_OPTION_locked);
-    struct slim_record *record = NULL;
+    struct slim_ledger *record = NULL;
 
     if ((locked || slim_cli_value(cli, SLIM_OPTION_lock)) && !run->store)
         return slim_fail(run->diag, "I601", (struct slim_span){ 0 },
                          "a lock file names what is in the store, and there is "
                          "none");
+    run->lock = slim_cli_value(cli, SLIM_OPTION_lock);
     if (!locked)
         return SLIM_OK;
-    enum slim_status status = slim_record_read(&record, locked, run->diag);
+    enum slim_status status = slim_ledger_read(&record, locked, run->diag);
     run->locked = record;
     return status;
 }
 
 enum slim_status slim_cli_execute(struct slim_run *run, struct slim_cli *cli)
 {
-    const char *lock = slim_cli_value(cli, SLIM_OPTION_lock);
     FILE *quiet =
         slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
 
@@ -86,12 +85,7 @@ enum slim_status slim_cli_execute(struct slim_run *run, struct slim_cli *cli)
     slim_cli_print_maps(cli, run->progress.out);
     slim_interrupt_install();
     enum slim_status status = slim_run_program(run);
-    if (status == SLIM_OK && lock)
-        status = slim_record_write(run, lock);
-    slim_memo_close(run);
     slim_tokenizer_close(run->tokenizer);
-    if (run->store && run->ran)
-        slim_store_tidy(run->store);
     if (quiet)
         fclose(quiet);
     return status;
@@ -112,10 +106,154 @@ enum slim_status slim_cli_project(struct slim_project *project,
     return status;
 }
 
-int slim_command_run(struct slim_cli *cli)
+/* ["p=10%,20%"]: what -s said, in order. */
+static json_t *overrides_of(const struct slim_cli *cli)
 {
-    struct slim_project project = { 0 };
+    json_t *list = json_array();
+
+    for (const struct slim_given *g = cli->given; g; g = g->next)
+        if (g->id == SLIM_OPTION_set)
+            json_array_append_new(list, json_string(g->value));
+    return list;
+}
+
+static void say_results(const struct slim_run *run, const char *path)
+{
+    FILE *out = run->progress.out;
+
+    if (run->progress.mode != SLIM_OUTPUT_JSON) {
+        fprintf(out, "   results      %s\n", path);
+        return;
+    }
+    json_t *line =
+        json_pack("{s:i,s:s,s:s}", "v", 1, "event", "results", "file", path);
+    json_dumpf(line, out, JSON_COMPACT);
+    fputc('\n', out);
+    json_decref(line);
+}
+
+static enum slim_status write_results(struct slim_project *project,
+                                      struct slim_cli *cli,
+                                      const struct slim_run *run,
+                                      json_t *points, const char *saved)
+{
+    json_t *record = slim_record_head(run);
+    const char *path = NULL;
+
+    json_object_set_new(record, "text", json_string(project->source.text));
+    json_object_set_new(record, "set", overrides_of(cli));
+    json_object_set_new(record, "points", points);
+    enum slim_status status =
+        slim_results_write(&path, project, cli, record, saved);
+    json_decref(record);
+    if (status == SLIM_OK)
+        say_results(run, path);
+    project->results = path;
+    return status;
+}
+
+static void print_messages(void *context, const struct slim_diag *diag)
+{
+    (void)slim_cli_report(context, diag);
+}
+
+/* "3/8": the third of eight parts. */
+static bool read_shard(struct slim_cli *cli, size_t *shard, size_t *shards)
+{
+    const char *text = slim_cli_value(cli, SLIM_OPTION_shard);
+    unsigned part = 1, of = 1;
+    char rest;
+
+    if (text && (sscanf(text, "%5u/%5u%c", &part, &of, &rest) != 2 ||
+                 part == 0 || part > of))
+        return false;
+    *shard = part;
+    *shards = of;
+    return true;
+}
+
+/* A sweep: its points, then one summary. Returns the exit code. */
+static int run_points(struct slim_project *project, struct slim_cli *cli,
+                      const struct slim_run *run, size_t shard, size_t shards)
+{
+    struct slim_points points = {
+        .run = run,
+        .first = project->program,
+        .shard = shard,
+        .shards = shards,
+        .verbose = slim_cli_has(cli, SLIM_OPTION_verbose),
+        .report = print_messages,
+        .context = cli,
+    };
+
+    if (run->progress.mode != SLIM_OUTPUT_JSON)
+        slim_tally_print(project->program, run->progress.out);
+    enum slim_status status = slim_points_run(&points, &project->diag);
+    if (points.code != 130 && project->diag.errors == 0)
+        status = write_results(project, cli, run, points.records, points.saved);
+    else
+        json_decref(points.records);
+    int code = slim_cli_report(cli, &project->diag);
+    if (status == SLIM_OK && points.broken + points.unmet > 0)
+        fprintf(stderr, "slimc: %zu of %zu points did not pass\n",
+                points.broken + points.unmet,
+                points.done + points.broken + points.unmet);
+    return code ? code : points.code;
+}
+
+static int run_once(struct slim_project *project, struct slim_cli *cli,
+                    struct slim_run *run)
+{
+    enum slim_status status = slim_run_program(run);
+    json_t *points = json_array();
+
+    slim_tokenizer_close(run->tokenizer);
+    json_array_append_new(points, slim_record_point(run, "done"));
+    if (status == SLIM_OK)
+        (void)!write_results(project, cli, run, points,
+                             run->saved_count ? run->saved[run->saved_count - 1]
+                                              : NULL);
+    else
+        json_decref(points);
+    return slim_cli_report(cli, &project->diag);
+}
+
+static int run_project(struct slim_project *project, struct slim_cli *cli)
+{
+    FILE *quiet =
+        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
     struct slim_run run;
+    bool sweep = project->program->point != NULL;
+    size_t shard = 1, shards = 1;
+    int code;
+
+    if (!read_shard(cli, &shard, &shards))
+        return slim_cli_usage(cli, "--shard takes I/N: the I-th of N parts");
+    if (slim_cli_has(cli, SLIM_OPTION_shard) && !sweep)
+        return slim_cli_usage(cli, "--shard: the recipe has no sweep");
+    slim_cli_store(&run, project, cli);
+    if (quiet)
+        run.progress.out = quiet;
+    run.recipe_text = slim_project_text(project);
+    if (open_record(&run, cli) != SLIM_OK ||
+        slim_results_check(project, cli) != SLIM_OK)
+        return slim_cli_report(cli, &project->diag);
+    slim_cli_print_maps(cli, run.progress.out);
+    slim_interrupt_install();
+    if (sweep)
+        code = run_points(project, cli, &run, shard, shards);
+    else
+        code = run_once(project, cli, &run);
+    if (run.store)
+        slim_store_tidy(run.store);
+    if (quiet)
+        fclose(quiet);
+    return code;
+}
+
+/* Compiles the recipe and runs it. Returns the exit code. */
+static int compile_and_run(struct slim_project *project, struct slim_cli *cli)
+{
     const char *core = slim_blas_fix(cli->argv);
 
     if (slim_cli_has(cli, SLIM_OPTION_verbose))
@@ -124,12 +262,26 @@ int slim_command_run(struct slim_cli *cli)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
     if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
-    if (slim_cli_project(&project, cli, 0) != SLIM_OK)
-        return slim_cli_report(cli, &project.diag);
-    slim_cli_store(&run, &project, cli);
-    run.recipe_text = slim_project_text(&project);
-    if (open_record(&run, cli) != SLIM_OK ||
-        slim_cli_execute(&run, cli) != SLIM_OK)
-        assert(project.diag.errors > 0);
-    return slim_cli_report(cli, &project.diag);
+    if (slim_cli_project(project, cli, 0) != SLIM_OK)
+        return slim_cli_report(cli, &project->diag);
+    return run_project(project, cli);
+}
+
+int slim_command_run(struct slim_cli *cli)
+{
+    struct slim_project project = { 0 };
+
+    return compile_and_run(&project, cli);
+}
+
+/* A run whose axes come from the command line, and then the report of it. */
+int slim_command_sweep(struct slim_cli *cli)
+{
+    struct slim_project project = { 0 };
+    int code = compile_and_run(&project, cli);
+
+    if (!project.results)
+        return code;
+    int tables = slim_cli_tables(cli, project.results);
+    return code ? code : tables;
 }

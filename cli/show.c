@@ -107,6 +107,12 @@ static const char *file_of(struct slim_cli *cli, const char *path)
                     : path;
 }
 
+enum slim_status slim_cli_metadata(json_t **out, struct slim_cli *cli,
+                                   const char *path, struct slim_diag *diag)
+{
+    return read_metadata(out, file_of(cli, path), diag);
+}
+
 int slim_command_show(struct slim_cli *cli)
 {
     json_t *metadata = NULL;

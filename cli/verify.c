@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 #include "runtime/run.h"
-#include "runtime/store/record.h"
+#include "runtime/store/ledger.h"
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static bool is_verb(const char *name)
 int slim_command_verify(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
-    struct slim_record *record = NULL;
+    struct slim_ledger *record = NULL;
     const char *stage = slim_cli_value(cli, SLIM_OPTION_stage);
     struct slim_run run;
 
@@ -32,7 +32,7 @@ int slim_command_verify(struct slim_cli *cli)
     if (stage && !is_verb(stage))
         return slim_cli_usage(cli, "--stage takes a verb, not '%s'", stage);
     if (slim_cli_project(&project, cli, 1) != SLIM_OK ||
-        slim_record_read(&record, cli->operands[0], &project.diag) != SLIM_OK)
+        slim_ledger_read(&record, cli->operands[0], &project.diag) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
     slim_cli_store(&run, &project, cli);
     if (!run.store)

@@ -22,6 +22,27 @@ struct slim_data_name {
     struct slim_data_name *next;
 };
 
+/* One place of a `sweep`: a value for each of its names. */
+struct slim_tuple {
+    const struct slim_value *values;
+    struct slim_tuple *next;
+};
+
+/* One `sweep` statement: its names go through its places together. */
+struct slim_axes {
+    const struct slim_stmt *stmt;
+    size_t width, count; /* names, places */
+    struct slim_tuple *places;
+    struct slim_axes *next;
+};
+
+/* What a name of a sweep is at this point; NULL after an error. */
+struct slim_bound {
+    const char *name;
+    const struct slim_value *value;
+    struct slim_bound *next;
+};
+
 struct slim_compilation {
     struct slim_program *program;
     struct slim_recipe *recipe;
@@ -30,7 +51,11 @@ struct slim_compilation {
     struct slim_diag *diag;
     struct slim_arena *arena;
     struct slim_data_name *data;
-    size_t included; /* recipes spliced in so far */
+    size_t included;          /* recipes spliced in so far */
+    struct slim_axes *groups; /* of the sweep; NULL: there is none */
+    size_t points;            /* 0: there is no sweep */
+    struct slim_bound *bound; /* of the point that is compiled */
+    bool kept;                /* `keep` has been lowered */
     bool incomplete; /* a statement gave no operation: what follows from the
                         order of operations cannot be judged */
     bool uncertain;  /* a shape could not be resolved */
@@ -41,6 +66,7 @@ struct slim_pass {
     const char *name;
     const char *summary;
     enum {
+        SLIM_PASS_ONCE,  /* of the recipe, before it becomes points */
         SLIM_PASS_TREE,  /* statements are still there to be judged */
         SLIM_PASS_ORDER, /* every statement gave its operation */
         SLIM_PASS_MODEL, /* the same, and the model is known */
@@ -53,6 +79,12 @@ struct slim_pass {
     enum slim_status slim_pass_##name(struct slim_compilation *c);
 #include "compiler/passes.def"
 #undef PASS
+
+/* The passes after those of the recipe, for every point of its sweep. */
+enum slim_status slim_compile_points(
+    struct slim_compilation *c, void (*compile)(struct slim_compilation *));
+const struct slim_value *slim_tuple_value(const struct slim_tuple *place,
+                                          size_t index);
 
 /* A growing list of names that a message may suggest. */
 struct slim_words {
@@ -111,6 +143,8 @@ struct slim_lowering {
     size_t count;
 };
 
+/* Takes out what a method that a sweep gave does not take. */
+void slim_lower_swept(struct slim_lowering *l);
 /* Every argument of the statement into the drafts it applies to. */
 enum slim_status slim_lower_args(struct slim_lowering *l);
 /* Where the statement writes: nowhere that an earlier one writes. */
@@ -120,6 +154,8 @@ enum slim_status slim_lower_scope(struct slim_lowering *l);
 /* The sample that each draft reads, and the operation that makes it. */
 enum slim_status slim_lower_data(struct slim_lowering *l);
 enum slim_status slim_lower_formula(struct slim_lowering *l);
+/* A sample that is named is used, even if this point does not read it. */
+void slim_use_data(struct slim_compilation *c, const struct slim_value *name);
 enum slim_status slim_define_data(struct slim_compilation *c,
                                   struct slim_stmt *stmt);
 

@@ -14,6 +14,7 @@ static bool may_run(const struct slim_pass *pass,
                     const struct slim_compilation *c)
 {
     switch (pass->needs) {
+    case SLIM_PASS_ONCE:
     case SLIM_PASS_TREE:
         return true;
     case SLIM_PASS_ORDER:
@@ -24,6 +25,25 @@ static bool may_run(const struct slim_pass *pass,
         return c->diag->errors == 0 && c->model;
     }
     return false;
+}
+
+/* The passes of one point, or of a recipe without a sweep. */
+static void compile_one(struct slim_compilation *c)
+{
+    size_t errors = c->diag->errors;
+    bool bound = false;
+
+    for (size_t i = 0; i < SLIM_COUNT(passes); i++) {
+        if (passes[i].needs == SLIM_PASS_ONCE || !may_run(&passes[i], c))
+            continue;
+        if (passes[i].run(c) != SLIM_OK && passes[i].needs == SLIM_PASS_TREE &&
+            c->program->count == 0)
+            c->incomplete = true;
+        bound = bound || passes[i].run == slim_pass_effects;
+        if (bound && c->diag->errors == errors &&
+            slim_program_verify(c->program, c->diag) != SLIM_OK)
+            return;
+    }
 }
 
 enum slim_status slim_compile(struct slim_program **out,
@@ -42,24 +62,19 @@ enum slim_status slim_compile(struct slim_program **out,
         .incomplete = diag->errors > 0,
     };
     size_t errors = diag->errors;
-    bool bound = false;
 
     c.program->source = recipe->source;
     c.program->compute =
         host->bf16 && model && model->arch->dtype == SLIM_DTYPE_BF16 ? "bf16"
                                                                      : "f32";
     c.program->model = model;
-    for (size_t i = 0; i < SLIM_COUNT(passes); i++) {
-        if (!may_run(&passes[i], &c))
-            continue;
-        if (passes[i].run(&c) != SLIM_OK && passes[i].needs == SLIM_PASS_TREE &&
-            c.program->count == 0)
+    for (size_t i = 0; i < SLIM_COUNT(passes); i++)
+        if (passes[i].needs == SLIM_PASS_ONCE && passes[i].run(&c) != SLIM_OK)
             c.incomplete = true;
-        bound = bound || passes[i].run == slim_pass_effects;
-        if (bound && diag->errors == errors &&
-            slim_program_verify(c.program, diag) != SLIM_OK)
-            return SLIM_FAILED;
-    }
+    if (c.points == 0)
+        compile_one(&c);
+    else
+        (void)slim_compile_points(&c, compile_one);
     *out = c.program;
     return diag->errors == errors ? SLIM_OK : SLIM_FAILED;
 }

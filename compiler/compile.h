@@ -6,10 +6,10 @@
 #include "compiler/ir/stage.h"
 #include "lang/ast.h"
 
-/* `-s name=value` */
+/* `-s name=value`, or `-s name=10%,20%`: several make an axis of a sweep. */
 struct slim_override {
     const char *name;
-    struct slim_value *value;
+    struct slim_case *cases;
     bool used;
     struct slim_override *next;
 };
@@ -35,7 +35,8 @@ struct slim_host {
  * Runs the passes of passes.def: includes spliced, constants, names, units and
  * defaults, ranges, effects, and with a model (not NULL) also facts about it,
  * resolution to integers, fusion, static assertions, costs. The verifier runs
- * between passes. All errors of a phase are reported, phases after a failed
+ * between passes. A recipe with a sweep gives a program for each point: *out is
+ * the first, and program->next leads to the others. All errors of a phase are reported, phases after a failed
  * one that depend on it are not run. Warnings may be recorded on success.
  */
 SLIM_NODISCARD enum slim_status slim_compile(
@@ -55,5 +56,22 @@ void slim_normalise(struct slim_recipe *recipe,
 void slim_plan_print(const struct slim_program *program, bool verbose,
                      FILE *out);
 void slim_plan_print_json(const struct slim_program *program, FILE *out);
+
+/* Prints what differs between two programs, what has to run again and what
+ * does not. True: they mean the same. */
+bool slim_program_compare(const struct slim_program *a,
+                          const struct slim_program *b, FILE *out);
+
+/* How often one verb has to do its work in a sweep: operations that come to
+ * the same arguments, the same sizes and the same inputs are one. */
+struct slim_tally {
+    const struct slim_stage *stage; /* NULL ends the list */
+    size_t runs;
+    double seconds; /* predicted, of all of them */
+};
+struct slim_tally *slim_sweep_tally(const struct slim_program *programs,
+                                    struct slim_arena *arena);
+/* "36 points: score 7, prune 28, recover 36 distinct runs" */
+void slim_tally_print(const struct slim_program *programs, FILE *out);
 
 #endif

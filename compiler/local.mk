@@ -10,6 +10,8 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/block.c \
     %D%/ir/checkpoint.c \
     %D%/ir/compute.c \
+    %D%/ir/describe.c \
+    %D%/ir/describe.h \
     %D%/ir/dtype.c \
     %D%/ir/fact.c \
     %D%/ir/family.c \
@@ -21,6 +23,8 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/family_expr.h \
     %D%/ir/family_flow.c \
     %D%/ir/family_load.c \
+    %D%/ir/family_names.c \
+    %D%/ir/family_order.c \
     %D%/ir/family_parse.c \
     %D%/ir/family_tensor.c \
     %D%/ir/formula.c \
@@ -33,12 +37,14 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/read_clause.c \
     %D%/ir/reader.c \
     %D%/ir/shape.c \
+    %D%/ir/shape_sizes.c \
     %D%/ir/slopes.c \
     %D%/ir/stage.c \
     %D%/ir/verify.c \
     %D%/ir/where.c
 
 %C%_libcompiler_a_SOURCES = \
+    %D%/compare.c \
     %D%/compile.c \
     %D%/draft.c \
     %D%/limits.c \
@@ -48,6 +54,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/lower_formula.c \
     %D%/lower_path.c \
     %D%/lower_scope.c \
+    %D%/lower_swept.c \
     %D%/lower_verb.c \
     %D%/normalise.c \
     %D%/pass_constants.c \
@@ -60,15 +67,20 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/pass_lower.c \
     %D%/pass_resolve.c \
     %D%/pass_scope.c \
+    %D%/pass_sweep.c \
     %D%/plan_json.c \
     %D%/plan_print.c \
     %D%/plan_shapes.c \
-    %D%/suggest.c
+    %D%/plan_sweep.c \
+    %D%/points.c \
+    %D%/suggest.c \
+    %D%/tally.c
 
 familiesdir = $(pkgdatadir)/families
 dist_families_DATA = \
     %D%/families/baichuan.yaml \
     %D%/families/bloom.yaml \
+    %D%/families/chatglm.yaml \
     %D%/families/gemma.yaml \
     %D%/families/llama.yaml \
     %D%/families/mistral.yaml \

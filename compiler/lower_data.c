@@ -238,6 +238,15 @@ static struct slim_op *shared(struct slim_lowering *l,
     return &sample_draft(c, sample, NULL, span)->op;
 }
 
+void slim_use_data(struct slim_compilation *c, const struct slim_value *name)
+{
+    struct slim_data_name *d =
+        name->kind == SLIM_VALUE_NAME ? find(c, name->text) : NULL;
+
+    if (d)
+        d->used = true;
+}
+
 static enum slim_status use_name(struct slim_op **out, struct slim_lowering *l,
                                  struct slim_data_name *d)
 {

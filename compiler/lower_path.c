@@ -38,6 +38,10 @@ enum slim_status slim_lower_path(struct slim_lowering *l)
     if (!path || !*path)
         return SLIM_OK;
     *path = bare(*path, l->c->arena);
+    /* every point writes, each to a place of its own, until one is kept */
+    const struct slim_point *point = l->c->program->point;
+    if (point && point->sweep->count > 1 && !l->c->kept)
+        *path = slim_arena_printf(l->c->arena, "%s/%s", *path, point->name);
     for (struct slim_op *old = l->c->program->first; old; old = old->next) {
         const char **earlier = path_of(old);
         if (!earlier || !*earlier || !takes_place(*path, *earlier))

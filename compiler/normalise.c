@@ -21,20 +21,35 @@ static struct slim_value *new_value(struct normal *n, enum slim_value_kind kind,
     return value;
 }
 
-static const struct slim_value *constant(const struct normal *n,
-                                         const char *name)
+/* Whether all that the sweep gives to the name are percentages. */
+static bool sweeps_percent(const struct slim_stmt *sweep, const char *name)
 {
-    for (const struct slim_stmt *s = n->recipe->first; s; s = s->next)
-        if (s->kind == SLIM_STMT_LET && strcmp(s->name->text, name) == 0)
-            return s->value;
-    return NULL;
+    size_t index = 0;
+    const struct slim_value *word = sweep->words;
+
+    for (; word && strcmp(word->text, name) != 0; word = word->next)
+        index++;
+    for (const struct slim_case *c = sweep->cases; word && c; c = c->next) {
+        const struct slim_value *value = c->values;
+        for (size_t i = 0; value && i < index; i++)
+            value = value->next;
+        if (!value || value->kind != SLIM_VALUE_PERCENT)
+            return false;
+    }
+    return word != NULL;
 }
 
 static bool is_percent(const struct normal *n, const struct slim_value *value)
 {
-    if (value->kind == SLIM_VALUE_VAR)
-        value = constant(n, value->text);
-    return value && value->kind == SLIM_VALUE_PERCENT;
+    if (value->kind != SLIM_VALUE_VAR)
+        return value->kind == SLIM_VALUE_PERCENT;
+    for (const struct slim_stmt *s = n->recipe->first; s; s = s->next) {
+        if (s->kind == SLIM_STMT_LET && strcmp(s->name->text, value->text) == 0)
+            return s->value->kind == SLIM_VALUE_PERCENT;
+        if (s->kind == SLIM_STMT_SWEEP && sweeps_percent(s, value->text))
+            return true;
+    }
+    return false;
 }
 
 /* `prune $r` and `prune 20%` to `prune $r of params`, `prune 20% of params`. */
@@ -152,10 +167,10 @@ static void put_data(struct normal *n, struct slim_stmt *stmt,
 static const struct slim_method *method_of(const struct slim_stmt *stmt,
                                            const struct slim_stage *stage)
 {
-    const struct slim_value *word =
-        stmt->kind == SLIM_STMT_MEASURE ? stmt->words
-        : stmt->kind == SLIM_STMT_SAVE  ? stmt->value
-                                        : stmt->method;
+    const struct slim_value *word = stmt->kind == SLIM_STMT_MEASURE
+                                        ? stmt->words
+                                    : stmt->value ? stmt->value
+                                                  : stmt->method;
 
     if (!word)
         return slim_method_find(stage, stage->method_default);

@@ -4,9 +4,10 @@
 #include <string.h>
 
 struct constant {
-    struct slim_stmt *stmt;
-    const struct slim_value *value; /* written, or given with -s */
-    bool used;
+    const struct slim_value *name;
+    const struct slim_value *value; /* written, or given with -s; of a sweep:
+                                       at this point, or NULL */
+    bool used, swept;
     struct constant *next;
 };
 
@@ -19,7 +20,7 @@ struct constants {
 static struct constant *find(const struct constants *all, const char *name)
 {
     for (struct constant *k = all->first; k; k = k->next)
-        if (strcmp(k->stmt->name->text, name) == 0)
+        if (strcmp(k->name->text, name) == 0)
             return k;
     return NULL;
 }
@@ -29,7 +30,7 @@ static struct slim_words names_of(const struct constants *all)
     struct slim_words names = { 0 };
 
     for (struct constant *k = all->first; k; k = k->next)
-        slim_words_add(&names, all->c->arena, k->stmt->name->text);
+        slim_words_add(&names, all->c->arena, k->name->text);
     return names;
 }
 
@@ -39,12 +40,18 @@ static void substitute(struct constants *all, struct slim_value *value)
     if (!value || value->kind != SLIM_VALUE_VAR)
         return;
     struct constant *k = find(all, value->text);
+    if (k && !k->value) { /* what is wrong with the sweep has been said */
+        k->used = true;
+        all->status = SLIM_FAILED;
+        return;
+    }
     if (k) {
         struct slim_value old = *value;
         k->used = true;
         *value = *k->value;
         value->span = old.span;
         value->next = old.next;
+        value->swept = k->swept;
         return;
     }
     struct slim_words names = names_of(all);
@@ -68,6 +75,22 @@ static void substitute_expr(struct constants *all, struct slim_expr *expr)
         if (expr->right)
             substitute_expr(all, expr->right);
     }
+}
+
+static void substitute_scope(struct constants *all, struct slim_scope *scope)
+{
+    for (; scope; scope = scope->next)
+        for (struct slim_range *r = scope->layers; r; r = r->next) {
+            const struct slim_value *wrong;
+            substitute(all, r->from);
+            substitute(all, r->to);
+            if (slim_range_fill(r, &wrong))
+                continue;
+            if (wrong->kind != SLIM_VALUE_VAR) /* else it has been said */
+                (void)slim_fail(all->c->diag, "A146", wrong->span,
+                                "'%s' cannot stand for a layer", wrong->text);
+            all->status = SLIM_FAILED;
+        }
 }
 
 /* A value goes where its kind fits: names are methods, the rest quantities. */
@@ -99,6 +122,8 @@ static void substitute_stmt(struct constants *all, struct slim_stmt *stmt)
     if (stmt->amount)
         substitute(all, stmt->amount->quantity);
     substitute(all, stmt->on);
+    substitute_scope(all, stmt->scope);
+    substitute_scope(all, stmt->except);
     for (struct slim_arg *arg = stmt->args; arg; arg = arg->next)
         substitute(all, arg->value);
     substitute_expr(all, stmt->expr);
@@ -110,30 +135,51 @@ static void override(struct constants *all, struct constant *k)
     const struct slim_host *host = all->c->host;
 
     for (struct slim_override *o = host->overrides; o; o = o->next)
-        if (strcmp(o->name, k->stmt->name->text) == 0) {
-            k->value = o->value;
+        if (strcmp(o->name, k->name->text) == 0) {
+            k->value = o->cases->values;
             o->used = true;
         }
 }
 
-static void define(struct constants *all, struct slim_stmt *stmt)
+static struct constant *add(struct constants *all,
+                            const struct slim_value *name,
+                            const struct slim_value *value)
 {
-    struct constant *before = find(all, stmt->name->text);
+    struct constant *before = find(all, name->text);
 
-    substitute(all, stmt->value);
     if (before) {
         struct slim_error *error =
-            slim_error(all->c->diag, "N009", stmt->name->span,
-                       "'%s' is defined twice", stmt->name->text);
-        slim_error_note(all->c->diag, error, before->stmt->name->span,
+            slim_error(all->c->diag, "N009", name->span,
+                       "'%s' is defined twice", name->text);
+        slim_error_note(all->c->diag, error, before->name->span,
                         "first defined here");
         all->status = SLIM_FAILED;
-        return;
+        return NULL;
     }
     struct constant *k = SLIM_NEW(all->c->arena, struct constant);
-    *k = (struct constant){ stmt, stmt->value, false, all->first };
+    *k = (struct constant){ .name = name, .value = value, .next = all->first };
     all->first = k;
-    override(all, k);
+    return k;
+}
+
+static void define(struct constants *all, struct slim_stmt *stmt)
+{
+    substitute(all, stmt->value);
+    struct constant *k = add(all, stmt->name, stmt->value);
+    if (k)
+        override(all, k);
+}
+
+static void define_axes(struct constants *all, const struct slim_stmt *stmt)
+{
+    for (const struct slim_value *name = stmt->words; name; name = name->next) {
+        const struct slim_bound *bound = all->c->bound;
+        while (bound && strcmp(bound->name, name->text) != 0)
+            bound = bound->next;
+        struct constant *k = add(all, name, bound ? bound->value : NULL);
+        if (k)
+            k->swept = true;
+    }
 }
 
 static void report_unused(struct constants *all)
@@ -143,14 +189,14 @@ static void report_unused(struct constants *all)
     for (struct constant *k = all->first; k; k = k->next)
         /* what did not parse may have used it */
         if (!k->used && !all->c->incomplete)
-            all->status = slim_fail(diag, "N008", k->stmt->name->span,
-                                    "'%s' is never used", k->stmt->name->text);
+            all->status = slim_fail(diag, "N008", k->name->span,
+                                    "'%s' is never used", k->name->text);
     struct slim_words names = names_of(all);
     for (struct slim_override *o = all->c->host->overrides; o; o = o->next) {
         if (o->used)
             continue;
         struct slim_error *error =
-            slim_error(diag, "N011", o->value->span,
+            slim_error(diag, "N011", o->cases->span,
                        "-s %s has no effect: the recipe has no 'let %s'",
                        o->name, o->name);
         slim_suggest(diag, error, (struct slim_span){ 0 }, o->name, &names);
@@ -166,6 +212,10 @@ enum slim_status slim_pass_constants(struct slim_compilation *c)
     for (struct slim_stmt *stmt = *tail; stmt; stmt = stmt->next) {
         if (stmt->kind == SLIM_STMT_LET) {
             define(&all, stmt);
+            continue;
+        }
+        if (stmt->kind == SLIM_STMT_SWEEP) {
+            define_axes(&all, stmt);
             continue;
         }
         substitute_stmt(&all, stmt);

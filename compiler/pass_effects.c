@@ -230,9 +230,13 @@ static void report_unused(struct state *s)
 static void imply_save(struct slim_compilation *c)
 {
     const struct slim_stage *save = slim_stage_find(c->host->stages, "save");
+    const struct slim_point *point = c->program->point;
     bool changes = false;
     struct slim_span at = { 0 };
 
+    /* of many points, those are saved for which the recipe says so */
+    if (point && point->sweep->count > 1 && !c->kept)
+        return;
     for (const struct slim_op *op = c->program->first; op; op = op->next) {
         if (op->stage == save)
             return;

@@ -95,10 +95,10 @@ static enum slim_status methods_of(struct slim_words *methods,
                                    const struct slim_stage *stage)
 {
     enum slim_status status = SLIM_OK;
-    const struct slim_value *word =
-        stmt->kind == SLIM_STMT_MEASURE ? stmt->words
-        : stmt->kind == SLIM_STMT_SAVE  ? stmt->value
-                                        : stmt->method;
+    const struct slim_value *word = stmt->kind == SLIM_STMT_MEASURE
+                                        ? stmt->words
+                                    : stmt->value ? stmt->value
+                                                  : stmt->method;
 
     for (; word; word = word->next) {
         const struct slim_method *method = slim_method_find(stage, word->text);
@@ -189,17 +189,21 @@ static enum slim_status lower_label(struct slim_lowering *l)
     return SLIM_OK;
 }
 
-/* What syntax alone says: the path of a save, the `else warn` of an assert. */
+/* What syntax alone says: the path of a save, the axis of a keep, the `else
+ * warn` of an assert. */
 static void lower_syntax(struct slim_lowering *l)
 {
     const struct slim_param *path = slim_param_find(l->stage, "path");
     const struct slim_param *warn = slim_param_find(l->stage, "warn");
+    const struct slim_param *axis = slim_param_find(l->stage, "axis");
     char *args = l->drafts[0]->op.args;
 
     if (l->stmt->kind == SLIM_STMT_SAVE && l->stmt->path && path)
         *(const char **)(void *)(args + path->offset) = l->stmt->path->text;
     else if (l->stmt->kind == SLIM_STMT_SAVE)
         slim_default_path(l->c, l->drafts[0]);
+    if (l->stmt->kind == SLIM_STMT_KEEP && axis)
+        *(const char **)(void *)(args + axis->offset) = l->stmt->name->text;
     if (l->stmt->kind == SLIM_STMT_ASSERT && warn)
         *(bool *)(void *)(args + warn->offset) = l->stmt->warn;
 }
@@ -222,6 +226,7 @@ static enum slim_status lower_clauses(struct slim_lowering *l)
     };
     enum slim_status status = SLIM_OK;
 
+    slim_lower_swept(l);
     lower_syntax(l);
     for (size_t i = 0; i < SLIM_COUNT(clauses); i++)
         if (clauses[i](l) != SLIM_OK)
@@ -278,8 +283,12 @@ static enum slim_status lower(struct slim_compilation *c,
     case SLIM_STMT_SAVE:
     case SLIM_STMT_STAGE:
         return lower_stage(c, stmt);
+    case SLIM_STMT_KEEP:
+        c->kept = true;
+        return lower_stage(c, stmt);
     case SLIM_STMT_INCLUDE:
     case SLIM_STMT_LET:
+    case SLIM_STMT_SWEEP:
         return SLIM_OK;
     }
     return SLIM_OK;

@@ -2,6 +2,7 @@
 #ifndef SLIM_PLAN_H
 #define SLIM_PLAN_H
 
+#include "base/hash.h"
 #include "compiler/compile.h"
 
 /* What a whole program is predicted to take. */
@@ -15,7 +16,14 @@ struct slim_totals {
 struct slim_totals slim_plan_totals(const struct slim_program *program);
 /* Of one operation, by the rate that a plan assumes. */
 double slim_plan_seconds(const struct slim_cost *cost);
+/* What an operation comes to, and on what: keys[id] of what it reads is there.
+ * Where an implied save writes says nothing. */
+struct slim_digest slim_op_key(const struct slim_op *op,
+                               const struct slim_digest *keys);
 bool slim_plan_shows(const struct slim_op *op);
+
+/* Points of a sweep, a line each, and the work that they come to. */
+void slim_plan_sweep(const struct slim_program *programs, FILE *out);
 
 void slim_plan_shape(const struct slim_shape *shape, const char *indent,
                      FILE *out);

@@ -22,27 +22,6 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
-static json_t *sizes_of(const struct slim_shape *shape)
-{
-    const struct slim_arch *arch = shape->arch;
-    json_t *sizes = json_object();
-
-    for (size_t a = 0; a < arch->axis_count; a++) {
-        if (arch->axes[a].kind != SLIM_AXIS_LAYER)
-            continue;
-        json_t *layers = json_array();
-        for (size_t l = 0; l < arch->layers; l++)
-            json_array_append_new(
-                layers, json_integer(integer(slim_shape_size(shape, l, a))));
-        json_object_set_new(sizes, arch->axes[a].name, layers);
-    }
-    json_t *sites = json_array();
-    for (size_t i = 0; i < arch->site_count; i++)
-        json_array_append_new(sites, json_integer(integer(shape->sites[i])));
-    json_object_set_new(sizes, arch->axes[arch->stream].name, sites);
-    return sizes;
-}
-
 static void put_op(const struct slim_op *op, FILE *out)
 {
     size_t line = 0, column = 0;
@@ -61,8 +40,59 @@ static void put_op(const struct slim_op *op, FILE *out)
     if (op->cached)
         json_object_set_new(object, "cache", json_string(op->cached));
     if (!slim_shape_equal(op->before, op->after))
-        json_object_set_new(object, "sizes", sizes_of(op->after));
+        json_object_set_new(object, "sizes", slim_shape_sizes(op->after));
     put(object, out);
+}
+
+static void put_tally(const struct slim_program *programs, FILE *out)
+{
+    struct slim_arena *arena = slim_arena_open();
+    json_t *runs = json_object();
+
+    for (const struct slim_tally *t = slim_sweep_tally(programs, arena);
+         t->stage; t++)
+        json_object_set_new(runs, t->stage->name,
+                            json_integer(integer(t->runs)));
+    put(json_pack("{s:i,s:s,s:I,s:o}", "v", 1, "event", "sweep", "points",
+                  integer(programs->point->sweep->count), "distinct", runs),
+        out);
+    slim_arena_close(arena);
+}
+
+static void put_point(const struct slim_program *program, FILE *out)
+{
+    const struct slim_point *point = program->point;
+    json_t *values = json_object();
+
+    for (size_t i = 0; i < point->sweep->axis_count; i++)
+        json_object_set_new(values, point->sweep->axes[i],
+                            json_string(point->values[i]));
+    put(json_pack(
+            "{s:i,s:s,s:s,s:o,s:o}", "v", 1, "event", "point", "point",
+            point->name, "values", values, "unmet",
+            text_or_null(program->unmet ? program->unmet->message : NULL)),
+        out);
+}
+
+static void put_program(const struct slim_program *program, FILE *out)
+{
+    struct slim_totals totals = slim_plan_totals(program);
+
+    if (program->point)
+        put_point(program, out);
+    for (const struct slim_op *op = program->first; op; op = op->next)
+        if (slim_plan_shows(op))
+            put_op(op, out);
+        else if ((op->stage->gives & SLIM_TYPE_TOKENS) != 0)
+            put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event", "data",
+                          "id", (int)op->id, "text", op->text, "name",
+                          text_or_null(op->label)),
+                out);
+    put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event", "total",
+                  "params", integer(totals.after), "params_before",
+                  integer(totals.before), "seconds", totals.seconds, "memory",
+                  integer(totals.memory), "disk", integer(totals.disk)),
+        out);
 }
 
 void slim_plan_print_json(const struct slim_program *program, FILE *out)
@@ -77,17 +107,8 @@ void slim_plan_print_json(const struct slim_program *program, FILE *out)
             "params", integer(totals.before), "dtype",
             slim_dtype_name(model->arch->dtype), "compute", program->compute),
         out);
-    for (const struct slim_op *op = program->first; op; op = op->next)
-        if (slim_plan_shows(op))
-            put_op(op, out);
-        else if ((op->stage->gives & SLIM_TYPE_TOKENS) != 0)
-            put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event", "data",
-                          "id", (int)op->id, "text", op->text, "name",
-                          text_or_null(op->label)),
-                out);
-    put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event", "total",
-                  "params", integer(totals.after), "params_before",
-                  integer(totals.before), "seconds", totals.seconds, "memory",
-                  integer(totals.memory), "disk", integer(totals.disk)),
-        out);
+    if (program->next)
+        put_tally(program, out);
+    for (; program; program = program->next)
+        put_program(program, out);
 }

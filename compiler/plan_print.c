@@ -234,17 +234,33 @@ static void print_totals(const struct slim_program *program,
         fprintf(out, "plan   %zu to run, %zu kept\n", totals.runs, totals.hits);
 }
 
+static void print_one(const struct slim_program *program, bool verbose,
+                      struct slim_arena *arena, FILE *out)
+{
+    print_table(program, verbose, arena, out);
+    print_totals(program, arena, out);
+}
+
+/* Of a sweep, the stages of each point are for who asks for more. */
 void slim_plan_print(const struct slim_program *program, bool verbose,
                      FILE *out)
 {
     struct slim_arena *arena = slim_arena_open();
+    bool sweep = program->next != NULL;
 
     print_head(program, arena, out);
     print_data(program, out);
     print_arithmetic(program, arena, out);
     if (verbose)
         slim_plan_groups(program->model->shape, arena, out);
-    print_table(program, verbose, arena, out);
-    print_totals(program, arena, out);
+    if (sweep)
+        slim_plan_sweep(program, out);
+    else
+        print_one(program, verbose, arena, out);
+    for (const struct slim_program *p = program; sweep && verbose && p;
+         p = p->next) {
+        fprintf(out, "\npoint %s\n", p->point->name);
+        print_one(p, verbose, arena, out);
+    }
     slim_arena_close(arena);
 }

@@ -45,8 +45,8 @@ struct slim_words slim_stage_names(const struct slim_stage *const *stages,
                                    struct slim_arena *arena)
 {
     /* statements that are no rows */
-    static const char *const fixed[] = { "slim", "include", "let", "data",
-                                         "compute" };
+    static const char *const fixed[] = { "slim", "include", "let",
+                                         "data", "sweep",   "compute" };
     struct slim_words names = { 0 };
 
     for (; *stages; stages++)

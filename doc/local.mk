@@ -1,7 +1,8 @@
 # doc: the man page and the books
 
 dist_doc_DATA = README.md HACKING.md CHANGELOG.md \
-    %D%/errors.md %D%/language.md %D%/numerics.md
+    %D%/errors.md %D%/language.md %D%/numerics.md \
+    %D%/performance.md %D%/results.md
 
 # The verbs are printed by the program itself, so that they are its own.
 man_MANS = %D%/slimc.1

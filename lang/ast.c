@@ -25,6 +25,7 @@ DEFINE_REVERSE(reverse_values, slim_value)
 DEFINE_REVERSE(reverse_args, slim_arg)
 DEFINE_REVERSE(reverse_scopes, slim_scope)
 DEFINE_REVERSE(reverse_ranges, slim_range)
+DEFINE_REVERSE(reverse_cases, slim_case)
 
 struct slim_stmt *slim_stmt_new(struct slim_parser *parser,
                                 enum slim_stmt_kind kind, struct slim_span span,
@@ -111,6 +112,7 @@ void slim_stmt_close(struct slim_parser *parser, struct slim_stmt *stmt)
     stmt->args = reverse_args(stmt->args);
     stmt->scope = reverse_scopes(stmt->scope);
     stmt->except = reverse_scopes(stmt->except);
+    stmt->cases = slim_cases_turn(stmt->cases);
     if (parser->last_stmt)
         parser->last_stmt->next = stmt;
     else
@@ -169,16 +171,25 @@ struct slim_scope *slim_scope_new(struct slim_parser *parser,
     return scope;
 }
 
-static long layer(struct slim_parser *parser, const struct slim_value *value)
+static bool layer(long *out, const struct slim_value *value)
 {
     const double most = 1e9; /* fits a long of 32 bits */
 
-    if (!value->integer || value->number > most || value->number < -most) {
-        (void)slim_fail(parser->diag, "S012", value->span,
-                        "a layer is a whole number, not '%s'", value->text);
-        return 0;
-    }
-    return (long)value->number;
+    if (value->kind != SLIM_VALUE_NUMBER || !value->integer ||
+        value->number > most || value->number < -most)
+        return false;
+    *out = (long)value->number;
+    return true;
+}
+
+bool slim_range_fill(struct slim_range *range, const struct slim_value **wrong)
+{
+    *wrong = range->from;
+    if (!layer(&range->first, range->from))
+        return false;
+    range->last = range->first;
+    *wrong = range->to;
+    return !range->to || layer(&range->last, range->to);
 }
 
 struct slim_range *slim_range_new(struct slim_parser *parser,
@@ -187,11 +198,35 @@ struct slim_range *slim_range_new(struct slim_parser *parser,
                                   struct slim_value *last)
 {
     struct slim_range *range = SLIM_NEW(parser->arena, struct slim_range);
+    const struct slim_value *wrong;
 
     range->span = span;
-    range->first = layer(parser, first);
-    range->last = first == last ? range->first : layer(parser, last);
+    range->from = first;
+    range->to = last;
+    if (!slim_range_fill(range, &wrong) && wrong->kind != SLIM_VALUE_VAR)
+        (void)slim_fail(parser->diag, "S012", wrong->span,
+                        "a layer is a whole number, not '%s'", wrong->text);
     return range;
+}
+
+struct slim_case *slim_case_new(struct slim_parser *parser,
+                                struct slim_span span,
+                                struct slim_value *values,
+                                struct slim_value *last,
+                                struct slim_value *step)
+{
+    struct slim_case *one = SLIM_NEW(parser->arena, struct slim_case);
+
+    one->span = span;
+    one->values = reverse_values(values);
+    one->last = last;
+    one->step = step;
+    return one;
+}
+
+struct slim_case *slim_cases_turn(struct slim_case *cases)
+{
+    return reverse_cases(cases);
 }
 
 struct slim_expr *slim_expr_leaf(struct slim_parser *parser,

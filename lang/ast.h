@@ -28,6 +28,7 @@ struct slim_value {
     bool integer;         /* NUMBER: whole, up to 2^53; 5.4B is, 1.0 is not */
     uint64_t left, right; /* RATIO */
     bool wrong;           /* an error has said so: nothing more is to say */
+    bool swept;           /* an axis of a sweep gave it */
     struct slim_value *next;
 };
 
@@ -35,6 +36,7 @@ struct slim_value {
 struct slim_arg {
     struct slim_span span;
     struct slim_value *name, *value;
+    bool *matters; /* of a copy: set where the argument is used */
     struct slim_arg *next;
 };
 
@@ -45,10 +47,12 @@ struct slim_amount {
     struct slim_value *quantity, *unit;
 };
 
-/* `4..29`; one number has first == last. */
+/* `4..29`; one number has first == last. Where a $x stands, the two are known
+ * only when it has its value. */
 struct slim_range {
     struct slim_span span;
     long first, last;
+    struct slim_value *from, *to; /* as written; `to` NULL for one number */
     struct slim_range *next;
 };
 
@@ -58,6 +62,14 @@ struct slim_scope {
     struct slim_value *name; /* NAME or STRING; NULL for layers */
     struct slim_range *layers;
     struct slim_scope *next;
+};
+
+/* One place of an axis: `20%`, `10%..40% step 10%`, `(20%, 25%)`. */
+struct slim_case {
+    struct slim_span span;
+    struct slim_value *values;      /* one, or those of a tuple, by next */
+    struct slim_value *last, *step; /* a range; NULL where absent */
+    struct slim_case *next;
 };
 
 enum slim_expr_kind { SLIM_EXPR_LEAF, SLIM_EXPR_BINARY };
@@ -77,10 +89,12 @@ enum slim_stmt_kind {
     SLIM_STMT_INCLUDE, /* include "x.slim"   value: STRING or NAME (library) */
     SLIM_STMT_LET,     /* let r = 20%        name, value */
     SLIM_STMT_DATA, /* data cal = x n=1   name, value (NAME|STRING|VAR), args */
+    SLIM_STMT_SWEEP,   /* sweep p = 1, 2     words: the names, cases */
     SLIM_STMT_COMPUTE, /* compute f32        value */
     SLIM_STMT_MEASURE, /* measure a, b on x  words, on, scope.., args, label */
     SLIM_STMT_ASSERT,  /* assert a < b       expr, warn */
     SLIM_STMT_SAVE,    /* save hf "d" k=v    value: NAME, path, args */
+    SLIM_STMT_KEEP,    /* keep max p         value: NAME, name: the axis */
     SLIM_STMT_STAGE,   /* everything else: a verb and its clauses */
 };
 
@@ -92,7 +106,9 @@ struct slim_stmt {
     struct slim_value *value;  /* see the kinds */
     bool library;              /* include < >: value->text is the path inside */
     struct slim_value *path;   /* save: STRING, or NULL */
-    struct slim_value *words;  /* measure: the metrics, chained by next */
+    struct slim_value *words;  /* measure: the metrics; sweep: the names;
+                                  chained by next */
+    struct slim_case *cases;   /* sweep */
     struct slim_value *method; /* stage: NAME or VAR after the verb, or NULL */
     struct slim_amount *amount;
     struct slim_value *on; /* NAME, STRING or VAR */
@@ -131,6 +147,16 @@ void slim_stmt_print(struct slim_text *out, const struct slim_stmt *stmt);
 void slim_recipe_print(struct slim_text *out, const struct slim_recipe *recipe);
 
 void slim_value_print(struct slim_text *out, const struct slim_value *value);
+/* Fills first and last from values that are no constants any more; false: the
+ * one in *wrong is no whole number that could be a layer. */
+bool slim_range_fill(struct slim_range *range, const struct slim_value **wrong);
+/* `10%..40% step 10%` */
+void slim_case_print(struct slim_text *out, const struct slim_case *one);
+
+/* A copy of the statement and of all its values, so that a $x in it can become
+ * a value without changing the original; `next` is NULL. */
+struct slim_stmt *slim_stmt_copy(const struct slim_stmt *stmt,
+                                 struct slim_arena *arena);
 void slim_expr_print(struct slim_text *out, const struct slim_expr *expr);
 
 #endif

@@ -11,7 +11,7 @@ enum {
     /* where any name fits, the words inside statements are names too */
     NAMES = SLIM_EXPECT_NAME | SLIM_EXPECT_EXCEPT | SLIM_EXPECT_OF |
             SLIM_EXPECT_TO | SLIM_EXPECT_LAYERS | SLIM_EXPECT_ELSE |
-            SLIM_EXPECT_WARN,
+            SLIM_EXPECT_WARN | SLIM_EXPECT_STEP,
     WORDS = NAMES | SLIM_EXPECT_ON | SLIM_EXPECT_IN | SLIM_EXPECT_AS,
     METHOD = SLIM_EXPECT_NAME | SLIM_EXPECT_LAYERS,
     OPERAND = SLIM_EXPECT_NUMBER | SLIM_EXPECT_PERCENT | SLIM_EXPECT_NAME,
@@ -51,6 +51,7 @@ static const struct {
     { SLIM_EXPECT_AS, SLIM_EXPECT_AS, "'as'" },
     { SLIM_EXPECT_ELSE, SLIM_EXPECT_ELSE, "'else'" },
     { SLIM_EXPECT_WARN, SLIM_EXPECT_WARN, "'warn'" },
+    { SLIM_EXPECT_STEP, SLIM_EXPECT_STEP, "'step'" },
     { SLIM_EXPECT_END, SLIM_EXPECT_END, "the end of the statement" },
 };
 

@@ -38,6 +38,7 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
     struct slim_value *value;
     struct slim_amount *amount;
     struct slim_range *range;
+    struct slim_case *cases;
     struct slim_scope *scope;
     struct slim_arg *arg;
     struct slim_expr *expr;
@@ -45,7 +46,7 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
     char op;
 }
 
-%token OPEN_RECIPE OPEN_VALUE
+%token OPEN_RECIPE OPEN_VALUE OPEN_CASES
 %token END
 /* A comma before what may be the next statement. */
 %token COMMA_WORD
@@ -53,13 +54,15 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
 /* A name that `=` follows. */
 %token <value> ARG
 /* First words of statements; elsewhere they are names like any other. */
-%token <value> SLIM INCLUDE LET DATA COMPUTE MEASURE ASSERT SAVE
+%token <value> SLIM INCLUDE LET DATA SWEEP COMPUTE MEASURE ASSERT SAVE KEEP
 /* Words inside statements; first in a statement they are names. */
-%token <value> ON IN EXCEPT AS OF TO LAYERS ELSE WARN
+%token <value> ON IN EXCEPT AS OF TO LAYERS ELSE WARN STEP
 %token LESS_EQUAL GREATER_EQUAL EQUAL NOT_EQUAL DOTS
 %token ASSIGN COMMA CLOSE
 
 %type <value> literal quantity value name word metrics source method integer
+%type <value> axes values bound
+%type <cases> case cases
 %type <amount> amount
 %type <range> range ranges
 %type <scope> scope scope_item
@@ -68,7 +71,7 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
 %type <stmt> item stage save_item data_item
 %type <op> comparison
 
-/* `measure a, b`: the comma goes on with the list. */
+/* `measure a, b`, `sweep m = a, b`: the comma goes on with the list. */
 %precedence METRICS
 %precedence COMMA_WORD
 
@@ -77,10 +80,10 @@ static void yyerror(const SLIM_YYLTYPE *where, struct slim_parser *parser,
 start
     : OPEN_RECIPE recipe
     | OPEN_VALUE value END      { parser->value = $value; }
+    | OPEN_CASES cases END      { parser->cases = slim_cases_turn($cases); }
     ;
 
-/* After an error, resume at the next separator. */
-recipe
+recipe /* after an error, at the next separator */
     : %empty
     | recipe END
     | recipe item END           { slim_stmt_close(parser, $item); }
@@ -95,9 +98,7 @@ recipe
     ;
 
 item
-    : SLIM integer              {
-        $$ = slim_stmt_version(parser, @$, $SLIM, $integer);
-    }
+    : SLIM integer { $$ = slim_stmt_version(parser, @$, $SLIM, $integer); }
     | INCLUDE STRING            {
         $$ = slim_stmt_new(parser, SLIM_STMT_INCLUDE, @$, $INCLUDE);
         $$->value = $STRING;
@@ -111,6 +112,16 @@ item
         $$ = slim_stmt_new(parser, SLIM_STMT_LET, @$, $LET);
         $$->name = $ARG;
         $$->value = $value;
+    }
+    | SWEEP axes ASSIGN cases %prec METRICS {
+        $$ = slim_stmt_new(parser, SLIM_STMT_SWEEP, @$, $SWEEP);
+        $$->words = $axes;
+        $$->cases = $cases;
+    }
+    | KEEP name[method] name[axis] {
+        $$ = slim_stmt_new(parser, SLIM_STMT_KEEP, @$, $KEEP);
+        $$->value = $method;
+        $$->name = $axis;
     }
     | COMPUTE name              {
         $$ = slim_stmt_new(parser, SLIM_STMT_COMPUTE, @$, $COMPUTE);
@@ -133,6 +144,30 @@ item
         $$->label = $name;
         $$->span = @$;
     }
+    ;
+
+axes : ARG | '(' metrics CLOSE { $$ = $metrics; } ;
+
+cases
+    : case
+    | cases[before] comma case  {
+        $$ = $case;
+        $$->next = $before;
+    }
+    ;
+
+case
+    : value { $$ = slim_case_new(parser, @$, $value, NULL, NULL); }
+    | value DOTS value { $$ = slim_case_new(parser, @$, $1, $3, NULL); }
+    | value[first] DOTS value[last] STEP value[step] {
+        $$ = slim_case_new(parser, @$, $first, $last, $step);
+    }
+    | '(' values CLOSE { $$ = slim_case_new(parser, @$, $values, NULL, NULL); }
+    ;
+
+values
+    : value
+    | values[before] comma value { $$ = slim_value_chain($before, $value); }
     ;
 
 data_item
@@ -168,9 +203,7 @@ save_item
 /* A lone `$x` after the verb stands in the method's place, whatever its value
  * turns out to be; the compiler moves it. */
 stage
-    : NAME[verb]                {
-        $$ = slim_stmt_stage(parser, @$, $verb, NULL, NULL);
-    }
+    : NAME[verb] { $$ = slim_stmt_stage(parser, @$, $verb, NULL, NULL); }
     | NAME[verb] method         {
         $$ = slim_stmt_stage(parser, @$, $verb, $method, NULL);
     }
@@ -230,12 +263,8 @@ amount
     : quantity[of] OF name    {
         $$ = slim_amount_new(parser, @$, false, $[of], $name);
     }
-    | literal                   {
-        $$ = slim_amount_new(parser, @$, false, $literal, NULL);
-    }
-    | TO quantity               {
-        $$ = slim_amount_new(parser, @$, true, $quantity, NULL);
-    }
+    | literal { $$ = slim_amount_new(parser, @$, false, $literal, NULL); }
+    | TO quantity { $$ = slim_amount_new(parser, @$, true, $quantity, NULL); }
     | TO quantity NAME          {
         $$ = slim_amount_new(parser, @$, true, $quantity, $NAME);
     }
@@ -266,15 +295,9 @@ scope
     ;
 
 scope_item
-    : NAME                      {
-        $$ = slim_scope_new(parser, @$, $NAME, NULL);
-    }
-    | STRING                    {
-        $$ = slim_scope_new(parser, @$, $STRING, NULL);
-    }
-    | LAYERS ranges             {
-        $$ = slim_scope_new(parser, @$, NULL, $ranges);
-    }
+    : NAME { $$ = slim_scope_new(parser, @$, $NAME, NULL); }
+    | STRING { $$ = slim_scope_new(parser, @$, $STRING, NULL); }
+    | LAYERS ranges { $$ = slim_scope_new(parser, @$, NULL, $ranges); }
     ;
 
 ranges
@@ -286,13 +309,11 @@ ranges
     ;
 
 range
-    : integer                   {
-        $$ = slim_range_new(parser, @$, $integer, $integer);
-    }
-    | integer[first] DOTS integer[last] {
-        $$ = slim_range_new(parser, @$, $first, $last);
-    }
+    : bound { $$ = slim_range_new(parser, @$, $bound, NULL); }
+    | bound DOTS bound { $$ = slim_range_new(parser, @$, $1, $3); }
     ;
+
+bound : integer | VAR ;
 
 integer
     : NUMBER
@@ -306,9 +327,7 @@ source
     ;
 
 arg
-    : ARG ASSIGN value           {
-        $$ = slim_arg_new(parser, @$, $ARG, $value);
-    }
+    : ARG ASSIGN value          { $$ = slim_arg_new(parser, @$, $ARG, $value); }
     ;
 
 value
@@ -319,7 +338,7 @@ value
     ;
 
 name
-    : NAME | EXCEPT | OF | TO | LAYERS | ELSE | WARN
+    : NAME | EXCEPT | OF | TO | LAYERS | ELSE | WARN | STEP
     ;
 
 word
@@ -343,22 +362,14 @@ comparison
 
 sum
     : term
-    | sum[left] '+' term[right] {
-        $$ = slim_expr_binary(parser, @$, '+', $left, $right);
-    }
-    | sum[left] '-' term[right] {
-        $$ = slim_expr_binary(parser, @$, '-', $left, $right);
-    }
+    | sum '+' term { $$ = slim_expr_binary(parser, @$, '+', $1, $3); }
+    | sum '-' term { $$ = slim_expr_binary(parser, @$, '-', $1, $3); }
     ;
 
 term
     : atom
-    | term[left] '*' atom[right] {
-        $$ = slim_expr_binary(parser, @$, '*', $left, $right);
-    }
-    | term[left] '/' atom[right] {
-        $$ = slim_expr_binary(parser, @$, '/', $left, $right);
-    }
+    | term '*' atom { $$ = slim_expr_binary(parser, @$, '*', $1, $3); }
+    | term '/' atom { $$ = slim_expr_binary(parser, @$, '/', $1, $3); }
     ;
 
 atom

@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/liblang.a %D%/libgrammar.a
 
 %C%_liblang_a_SOURCES = \
     %D%/ast.c \
+    %D%/copy.c \
     %D%/expect.c \
     %D%/fix.c \
     %D%/literal.c \

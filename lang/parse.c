@@ -150,6 +150,19 @@ enum slim_status slim_parse(struct slim_recipe **out,
     return status;
 }
 
+enum slim_status slim_parse_cases(struct slim_case **out,
+                                  const struct slim_source *text,
+                                  struct slim_diag *diag)
+{
+    struct slim_parser parser = { .diag = diag,
+                                  .arena = diag->arena,
+                                  .source = text };
+    enum slim_status status = run(&parser, OPEN_CASES);
+
+    *out = parser.cases;
+    return status;
+}
+
 enum slim_status slim_parse_value(struct slim_value **out,
                                   const struct slim_source *text,
                                   struct slim_diag *diag)

@@ -19,6 +19,11 @@ SLIM_NODISCARD enum slim_status slim_parse_value(struct slim_value **out,
                                                  const struct slim_source *text,
                                                  struct slim_diag *diag);
 
+/* What an axis goes through, as `-s name=10%,20%` gives it. */
+SLIM_NODISCARD enum slim_status slim_parse_cases(struct slim_case **out,
+                                                 const struct slim_source *text,
+                                                 struct slim_diag *diag);
+
 /* Applies the machine-applicable fixes of `diag` that point into `text`;
  * overlapping fixes: the first wins. *applied counts them. Returns new text. */
 struct slim_text slim_apply_fixes(const struct slim_source *text,

@@ -38,6 +38,7 @@ struct slim_parser {
     size_t count;
     struct slim_value *unread, *unread_last; /* see struct slim_recipe */
     struct slim_value *value; /* what slim_parse_value asked for */
+    struct slim_case *cases;  /* what slim_parse_cases asked for */
 };
 
 /* What may stand at the place of a syntax error, a bit each. */
@@ -65,6 +66,7 @@ enum slim_expect {
     SLIM_EXPECT_ELSE = 1u << 20,
     SLIM_EXPECT_WARN = 1u << 21,
     SLIM_EXPECT_END = 1u << 22,
+    SLIM_EXPECT_STEP = 1u << 23,
 };
 
 /* Numbers and strings, read from the text of their span. What is wrong with
@@ -126,6 +128,13 @@ struct slim_range *slim_range_new(struct slim_parser *parser,
                                   struct slim_span span,
                                   struct slim_value *first,
                                   struct slim_value *last);
+/* Of a tuple, `values` comes back to front. */
+struct slim_case *slim_case_new(struct slim_parser *parser,
+                                struct slim_span span,
+                                struct slim_value *values,
+                                struct slim_value *last,
+                                struct slim_value *step);
+struct slim_case *slim_cases_turn(struct slim_case *cases);
 struct slim_expr *slim_expr_leaf(struct slim_parser *parser,
                                  struct slim_value *value);
 struct slim_expr *slim_expr_binary(struct slim_parser *parser,

@@ -142,10 +142,21 @@ static void put_amount(struct slim_text *out, const struct slim_amount *amount)
     put_value(out, amount->to ? " " : " of ", amount->unit);
 }
 
+static bool is_var(const struct slim_value *value)
+{
+    return value && value->kind == SLIM_VALUE_VAR;
+}
+
 static void put_layers(struct slim_text *out, const struct slim_range *range)
 {
     slim_text_puts(out, " layers");
     for (const char *comma = " "; range; range = range->next, comma = ", ") {
+        bool written = is_var(range->from) || is_var(range->to);
+        if (written) {
+            put_value(out, comma, range->from);
+            put_value(out, "..", range->to);
+            continue;
+        }
         slim_text_printf(out, "%s%ld", comma, range->first);
         if (range->last != range->first)
             slim_text_printf(out, "..%ld", range->last);
@@ -186,6 +197,41 @@ static void put_words(struct slim_text *out, const struct slim_value *word)
 {
     for (const char *comma = " "; word; word = word->next, comma = ", ")
         put_value(out, comma, word);
+}
+
+void slim_case_print(struct slim_text *out, const struct slim_case *one)
+{
+    bool tuple = one->values->next != NULL;
+
+    slim_text_puts(out, tuple ? "(" : "");
+    slim_value_print(out, one->values);
+    for (const struct slim_value *v = one->values->next; v; v = v->next)
+        put_value(out, ", ", v);
+    slim_text_puts(out, tuple ? ")" : "");
+    /* a name takes dots as its own */
+    put_value(out, one->values->kind == SLIM_VALUE_NAME ? " .. " : "..",
+              one->last);
+    put_value(out, " step ", one->step);
+}
+
+static void put_sweep(struct slim_text *out, const struct slim_stmt *stmt)
+{
+    const char *comma = " = ";
+
+    if (stmt->words->next) {
+        slim_text_puts(out, " (");
+        slim_value_print(out, stmt->words);
+        for (const struct slim_value *v = stmt->words->next; v; v = v->next)
+            put_value(out, ", ", v);
+        slim_text_puts(out, ")");
+    } else {
+        put_value(out, " ", stmt->words);
+    }
+    for (const struct slim_case *c = stmt->cases; c; c = c->next) {
+        slim_text_puts(out, comma);
+        slim_case_print(out, c);
+        comma = ", ";
+    }
 }
 
 static void put_include(struct slim_text *out, const struct slim_stmt *stmt)
@@ -232,6 +278,13 @@ void slim_stmt_print(struct slim_text *out, const struct slim_stmt *stmt)
         return;
     case SLIM_STMT_ASSERT:
         put_assert(out, stmt);
+        return;
+    case SLIM_STMT_SWEEP:
+        put_sweep(out, stmt);
+        return;
+    case SLIM_STMT_KEEP:
+        put_value(out, " ", stmt->value);
+        put_value(out, " ", stmt->name);
         return;
     case SLIM_STMT_SAVE:
         put_value(out, " ", stmt->value);

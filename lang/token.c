@@ -12,13 +12,14 @@ struct keyword {
 static const struct keyword openers[] = {
     { "slim", SLIM },     { "include", INCLUDE }, { "let", LET },
     { "data", DATA },     { "compute", COMPUTE }, { "measure", MEASURE },
-    { "assert", ASSERT }, { "save", SAVE },       { NULL, NAME },
+    { "assert", ASSERT }, { "save", SAVE },       { "sweep", SWEEP },
+    { "keep", KEEP },     { NULL, NAME },
 };
 
 static const struct keyword inner[] = {
-    { "on", ON },     { "in", IN },   { "except", EXCEPT }, { "as", AS },
-    { "of", OF },     { "to", TO },   { "layers", LAYERS }, { "else", ELSE },
-    { "warn", WARN }, { NULL, NAME },
+    { "on", ON },     { "in", IN },     { "except", EXCEPT }, { "as", AS },
+    { "of", OF },     { "to", TO },     { "layers", LAYERS }, { "else", ELSE },
+    { "warn", WARN }, { "step", STEP }, { NULL, NAME },
 };
 
 /* More errors than the diagnostics keep are of no use to anyone. */

@@ -40,6 +40,11 @@ AS_CASE([$LEX], [flex|*/flex], [],
         [SLIM_MISSES([flex >= 2.6], [flex])])
 ])
 
+AC_DEFUN([SLIM_NEED_PROTOC], [
+AC_CHECK_PROG([PROTOC_C], [protoc-c], [protoc-c])
+AS_IF([test -z "$PROTOC_C"], [SLIM_MISSES([protoc-c], [protobuf-c-compiler])])
+])
+
 dnl Only -fopenmp; the kernels say where it is used.
 AC_DEFUN([SLIM_NEED_OPENMP], [
 AC_OPENMP

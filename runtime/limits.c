@@ -53,6 +53,16 @@ static void product_f64(struct arena *arena)
                   SIDE, false, false);
 }
 
+/* The weights are kept rounded, the other operand is rounded in the call. */
+static void product_bf16(struct arena *arena)
+{
+    const uint16_t *from = (const uint16_t *)(const void *)arena->from;
+    size_t count = (size_t)SIDE * SIDE;
+
+    slim_kernels_bf16()->narrow->linear(arena->to, arena->from + count, from,
+                                        NULL, SIDE, SIDE, SIDE);
+}
+
 static void read_all(struct arena *arena)
 {
     arena->to[0] = (float)arena->kernels->sum_squares(
@@ -125,6 +135,8 @@ static void memory_and_products(struct slim_limits *out, struct arena *arena)
 
     out->f32 = operations / seconds_of(product_f32, arena);
     out->f64 = operations / seconds_of(product_f64, arena);
+    if (slim_kernels_bf16())
+        out->bf16 = operations / seconds_of(product_bf16, arena);
     out->read = (double)BYTES / seconds_of(read_all, arena);
     out->copy = (double)BYTES / seconds_of(copy_all, arena);
 }

@@ -10,6 +10,7 @@
 struct slim_limits {
     size_t threads;
     double f32, f64;    /* operations a second of a product of 2048 */
+    double bf16;        /* the same; 0: not computed in here */
     double read, copy;  /* bytes a second of memory; a copied byte counts once,
                            though it is read and written */
     double write, load; /* bytes a second to and from the disk */

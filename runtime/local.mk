@@ -1,7 +1,7 @@
 # runtime: IR to numbers. tensor/ and kernel/ are the numeric library; the
 # rest uses it.
 
-noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
+noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
 
 # No kernel looks at errno or at floating-point exceptions; the results are the
 # same without them, and loops with sqrt and comparisons become vectors.
@@ -64,10 +64,16 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/data/rows.c \
     %D%/data/set.c \
     %D%/data/split.c \
+    %D%/data/spm_normalize.c \
+    %D%/data/spm_read.c \
     %D%/data/template.c \
     %D%/data/tokenizer.c \
+    %D%/data/tokenizer_files.c \
     %D%/data/tokenizer_json.c \
+    %D%/data/tokenizer_open.c \
     %D%/data/tokens.c \
+    %D%/data/trie.c \
+    %D%/data/unigram.c \
     %D%/format/adapter.c \
     %D%/format/companion.c \
     %D%/format/convert.c \
@@ -92,10 +98,14 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/model/linear.c \
     %D%/model/model.c \
     %D%/model/pass.c \
+    %D%/model/prefix.c \
     %D%/model/read.c \
     %D%/model/rope.c \
     %D%/model/step.c \
     %D%/model/tape.c \
+    %D%/model/weights.c \
+    %D%/points.c \
+    %D%/record.c \
     %D%/report.c \
     %D%/run.c \
     %D%/stage/absorb.c \
@@ -103,6 +113,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/stage/basis.c \
     %D%/stage/discover.c \
     %D%/stage/input.c \
+    %D%/stage/keep.c \
     %D%/stage/measure.c \
     %D%/stage/prune.c \
     %D%/stage/prune.h \
@@ -150,8 +161,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/store/memo.c \
     %D%/store/memo.h \
     %D%/store/object.c \
-    %D%/store/record.c \
-    %D%/store/record.h \
+    %D%/store/ledger.c \
+    %D%/store/ledger.h \
     %D%/store/store.c \
     %D%/store/store.h \
     %D%/store/tree.c \
@@ -160,7 +171,19 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a
     %D%/train/schedule.c \
     %D%/train/trainer.c
 
-EXTRA_DIST += %D%/data/sets/README.md
+# Made by protoc-c: without our warnings. `make` needs its header early.
+%C%_libspm_a_CFLAGS = $(SLIM_PLAIN_CFLAGS)
+nodist_%C%_libspm_a_SOURCES = %D%/data/sentencepiece.pb-c.c
+BUILT_SOURCES += %D%/data/sentencepiece.pb-c.h
+CLEANFILES += %D%/data/sentencepiece.pb-c.c %D%/data/sentencepiece.pb-c.h
+
+%D%/data/sentencepiece.pb-c.c: %D%/data/sentencepiece.proto
+	$(AM_V_GEN)$(MKDIR_P) %D%/data && $(PROTOC_C) \
+	    --proto_path='$(srcdir)/%D%/data' --c_out=%D%/data \
+	    sentencepiece.proto
+%D%/data/sentencepiece.pb-c.h: %D%/data/sentencepiece.pb-c.c
+
+EXTRA_DIST += %D%/data/sentencepiece.proto %D%/data/sets/README.md
 
 setsdir = $(pkgdatadir)/data
 dist_sets_DATA = \

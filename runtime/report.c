@@ -2,6 +2,7 @@
 #include "runtime/report.h"
 
 #include "base/text.h"
+#include "runtime/record.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -126,6 +127,7 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
 {
     FILE *out = run->progress.out;
 
+    slim_record_stage(run, op, middle(run, op));
     if (op->stage->hidden || op->implied)
         return;
     if (is_json(run)) {
@@ -154,6 +156,7 @@ void slim_report_hit(struct slim_run *run, const struct slim_op *op,
 
     if (op->stage->hidden || op->implied)
         return;
+    slim_record_stage(run, op, middle(run, op));
     slim_digest_hex(key, &entry->key);
     if (is_json(run)) {
         put_json(run, json_pack("{s:i,s:s,s:s,s:s,s:s,s:b,s:s,s:f,s:I}", "v", 1,

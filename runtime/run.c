@@ -4,8 +4,8 @@
 #include "base/text.h"
 #include "runtime/report.h"
 #include "runtime/store/journal.h"
+#include "runtime/store/ledger.h"
 #include "runtime/store/memo.h"
-#include "runtime/store/record.h"
 #include "runtime/train/lora.h"
 
 #include <stdlib.h>
@@ -134,6 +134,9 @@ static bool take_hit(struct slim_run *run, const struct slim_op *op)
 
     if (run->memos[op->id].shape)
         run->shape = run->memos[op->id].shape;
+    run->results[op->id].figures = entry->figures;
+    if (entry->saved && run->saved_count < SLIM_COUNT(run->saved))
+        run->saved[run->saved_count++] = entry->saved;
     run->detail = entry->detail;
     if (!op->stage->hidden && !op->implied) {
         run->hits++;
@@ -167,7 +170,7 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
     run->detail = detail;
     run->ran++;
     slim_report_stage(run, op, seconds);
-    if (slim_record_check(run, op, true) != SLIM_OK)
+    if (slim_ledger_check(run, op, true) != SLIM_OK)
         return SLIM_FAILED;
     release_dead(run, op);
     return SLIM_OK;
@@ -197,12 +200,12 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
         return slim_fail(run->diag, "C130", op->span,
                          "interrupted before this stage");
     (void)slim_memo_key(run, op);
-    if (slim_record_check(run, op, false) != SLIM_OK)
+    if (slim_ledger_check(run, op, false) != SLIM_OK)
         return SLIM_FAILED;
     if (waits(run, op) || is_left_out(run, op))
         return SLIM_OK;
     if (take_hit(run, op))
-        return slim_record_check(run, op, true);
+        return slim_ledger_check(run, op, true);
     keyed = run->store && run->memos[op->id].keyed;
     if (keyed && !slim_lock_take(&lock, run->store, &run->memos[op->id].key,
                                  say_waiting, (void *)(uintptr_t)op))
@@ -243,7 +246,7 @@ static enum slim_status run_all(struct slim_run *run)
     for (const struct slim_op *op = first; op; op = op->next)
         if (prepare_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
-    for (const struct slim_op *op = first; op; op = op->next)
+    for (const struct slim_op *op = first; op && !run->ended; op = op->next)
         if (run_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;
@@ -265,5 +268,8 @@ enum slim_status slim_run_program(struct slim_run *run)
         slim_report_end(run);
     for (unsigned i = 0; i < program->count; i++)
         release(&run->results[i]);
+    if (status == SLIM_OK && run->lock)
+        status = slim_ledger_write(run, run->lock);
+    slim_memo_close(run);
     return status;
 }

@@ -28,7 +28,7 @@ struct slim_scores {
 };
 void slim_scores_free(struct slim_scores *scores);
 
-struct slim_record;   /* runtime/store/record.h */
+struct slim_ledger;   /* runtime/store/ledger.h */
 struct slim_memo;     /* runtime/store/memo.h */
 struct slim_journal;  /* runtime/store/journal.h */
 struct slim_rotation; /* runtime/stage/rotate.h */
@@ -45,6 +45,8 @@ struct slim_result {
     struct slim_tokens *tokens;     /* of a sample: windows .. */
     struct slim_tokens *records;    /* .. and the same set as records */
     struct slim_text *report;       /* extra lines for the summary, or NULL */
+    const char *figures;            /* to plot: JSON objects, joined by commas,
+                                       in the run's arena; or NULL */
 };
 
 /* What `slimc run` lets training keep, and the plan counts. */
@@ -67,20 +69,26 @@ struct slim_run {
                                           activations */
     size_t tape_memory;          /* bytes of activations that training may
                                     keep for the backward; 0: it recomputes */
+    bool trial; /* of a sweep: stop at `keep`, this may not be the best */
+    const struct slim_op *ended; /* the run stopped here, as it was asked to */
+    const char *keep_axis;       /* of the `keep` that ended it */
+    bool keep_max;
+    const char *stages; /* finished ones: JSON objects, joined by commas */
     double started;
     const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail;               /* the middle of the finished line:
+    const char *detail;              /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
-    struct slim_store *store;         /* NULL: nothing is kept */
-    enum slim_hashing hashing;        /* of files that a run reads */
-    struct slim_memo *memos;          /* [program->count], with a store */
-    struct slim_digest input_digest;  /* of the model, once it is known */
-    struct slim_journal *journal;     /* of the operation that runs, or NULL */
-    const struct slim_record *locked; /* what each stage must be, or NULL */
+    struct slim_store *store;        /* NULL: nothing is kept */
+    enum slim_hashing hashing;       /* of files that a run reads */
+    struct slim_memo *memos;         /* [program->count], with a store */
+    struct slim_digest input_digest; /* of the model, once it is known */
+    struct slim_journal *journal;    /* of the operation that runs, or NULL */
+    const char *lock; /* where to write what each stage was and gave */
+    const struct slim_ledger *locked; /* what each stage must be, or NULL */
     const char *anew;       /* stages that run though their results are kept: a
                          verb, or "" for all; nothing is saved then */
     bool differs;           /* a stage gave other bytes than `locked` says */

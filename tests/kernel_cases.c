@@ -182,15 +182,15 @@ static void rope(const struct slim_kernels *t, struct slim_case_output *out)
     size_t n = (size_t)TOKENS * HEADS * DIM, table = POSITIONS * ROTARY / 2;
     float *cosine = slim_case_normal(table, 1);
     float *sine = slim_case_normal(table, 2);
-    int32_t positions[TOKENS];
+    int32_t positions[2 * TOKENS];
 
-    for (size_t i = 0; i < TOKENS; i++)
+    for (size_t i = 0; i < SLIM_COUNT(positions); i++)
         positions[i] = (int32_t)slim_random_below(3, 0, i, POSITIONS);
-    for (int way = 0; way < 4; way++) {
+    for (int way = 0; way < 8; way++) {
         float *x = slim_case_normal(n, 4);
 
         t->rope(x, cosine, sine, positions, TOKENS, HEADS, DIM, ROTARY,
-                way % 2 == 1, way / 2 == 1);
+                way < 4 ? 1 : 2, way % 2 == 1, way / 2 % 2 == 1);
         keep(out, x, n);
     }
     free(cosine);
@@ -282,6 +282,33 @@ static void attention_alibi(const struct slim_kernels *t,
                                                  .dim = 8,
                                                  .scale = 0.35f,
                                                  .slopes = slopes });
+}
+
+/* Prefixes of nothing, of a part of a block, of some blocks, of all of it. */
+static void attention_prefix(const struct slim_kernels *t,
+                             struct slim_case_output *out)
+{
+    static const size_t prefix[] = { 1, 290, 0, 0, 64, 0, 128, 37 };
+    static const size_t alone[] = { 0, 700 }, most[] = { 333 };
+
+    for (size_t window = 0; window < 300; window += 150)
+        attention_of(t, out,
+                     &(struct slim_attention_shape){ .sequences = 8,
+                                                     .starts = ragged,
+                                                     .heads = 6,
+                                                     .kv_heads = 2,
+                                                     .dim = 8,
+                                                     .window = window,
+                                                     .scale = 0.35f,
+                                                     .prefix = prefix });
+    attention_of(t, out,
+                 &(struct slim_attention_shape){ .sequences = 1,
+                                                 .starts = alone,
+                                                 .heads = 2,
+                                                 .kv_heads = 2,
+                                                 .dim = 8,
+                                                 .scale = 0.35f,
+                                                 .prefix = most });
 }
 
 /* All rows of a sequence, some of the last, the last alone. */
@@ -487,6 +514,7 @@ const struct slim_kernel_case slim_kernel_cases[] = {
     { "attention, grouped", attention_grouped, SLIM_NEAR_F32_SUM },
     { "attention, one sequence", attention_one_sequence, SLIM_NEAR_F32_SUM },
     { "attention, window", attention_window, SLIM_NEAR_F32_SUM },
+    { "attention, prefix", attention_prefix, SLIM_NEAR_F32_SUM },
     { "attention, ALiBi", attention_alibi, SLIM_NEAR_F32_SUM },
     { "attention, step", attention_step, SLIM_NEAR_F32_SUM },
     { "attention, sharp", attention_sharp, SLIM_NEAR_F32_LAYER },

@@ -17,7 +17,8 @@ static const char *const stmt_kinds[] = {
     [SLIM_STMT_LET] = "let",         [SLIM_STMT_DATA] = "data",
     [SLIM_STMT_COMPUTE] = "compute", [SLIM_STMT_MEASURE] = "measure",
     [SLIM_STMT_ASSERT] = "assert",   [SLIM_STMT_SAVE] = "save",
-    [SLIM_STMT_STAGE] = "stage",
+    [SLIM_STMT_STAGE] = "stage",     [SLIM_STMT_SWEEP] = "sweep",
+    [SLIM_STMT_KEEP] = "keep",
 };
 
 /* " method:name taylor", with every value of a chain */
@@ -55,6 +56,15 @@ static void put_expr(struct slim_text *out, const struct slim_expr *expr)
     slim_text_puts(out, ")");
 }
 
+static void put_cases(struct slim_text *out, const struct slim_case *one)
+{
+    for (; one; one = one->next) {
+        put_value(out, one->values->next ? "tuple" : "case", one->values);
+        put_value(out, "last", one->last);
+        put_value(out, "step", one->step);
+    }
+}
+
 static void put_stmt(struct slim_text *out, const struct slim_stmt *s)
 {
     slim_text_printf(out, "%s %zu..%zu", stmt_kinds[s->kind], s->span.begin,
@@ -74,6 +84,7 @@ static void put_stmt(struct slim_text *out, const struct slim_stmt *s)
     put_value(out, "on", s->on);
     for (const struct slim_arg *a = s->args; a; a = a->next)
         put_value(out, a->name->text, a->value);
+    put_cases(out, s->cases);
     put_value(out, "as", s->label);
     if (s->expr)
         put_expr(out, s->expr);

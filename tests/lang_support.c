@@ -81,6 +81,15 @@ static bool same_args(const struct slim_arg *a, const struct slim_arg *b)
     return !a && !b;
 }
 
+static bool same_cases(const struct slim_case *a, const struct slim_case *b)
+{
+    for (; a && b; a = a->next, b = b->next)
+        if (!same_value(a->values, b->values) ||
+            !same_value(a->last, b->last) || !same_value(a->step, b->step))
+            return false;
+    return !a && !b;
+}
+
 static bool same_expr(const struct slim_expr *a, const struct slim_expr *b)
 {
     if (!a || !b)
@@ -102,7 +111,8 @@ bool lang_same_stmt(const struct slim_stmt *a, const struct slim_stmt *b)
            same_amount(a->amount, b->amount) && same_value(a->on, b->on) &&
            same_scope(a->scope, b->scope) && same_scope(a->except, b->except) &&
            same_args(a->args, b->args) && same_value(a->label, b->label) &&
-           same_expr(a->expr, b->expr) && a->warn == b->warn;
+           same_cases(a->cases, b->cases) && same_expr(a->expr, b->expr) &&
+           a->warn == b->warn;
 }
 
 bool lang_same_recipe(const struct slim_recipe *a, const struct slim_recipe *b)

@@ -53,8 +53,10 @@ slim_tests = \
     %D%/unit/base_yaml \
     %D%/unit/checkpoint \
     %D%/unit/cli \
+    %D%/unit/companion \
     %D%/unit/compiler_program \
     %D%/unit/compiler_refuse \
+    %D%/unit/compiler_sweep \
     %D%/unit/data \
     %D%/unit/family \
     %D%/unit/family_model \
@@ -70,11 +72,14 @@ slim_tests = \
     %D%/unit/model_read \
     %D%/unit/no_memory \
     %D%/unit/prune_count \
+    %D%/unit/report \
+    %D%/unit/rope \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/store \
     %D%/unit/support \
     %D%/unit/tokenizer \
+    %D%/unit/tokenizer_spm \
     %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
@@ -85,6 +90,7 @@ slim_scripts = \
     %D%/bad_recipe.tap \
     %D%/bad_stop.tap \
     %D%/completion.tap \
+    %D%/diff.tap \
     %D%/doc_console.tap \
     %D%/doc_errors.tap \
     %D%/doc_files.tap \
@@ -97,7 +103,8 @@ slim_scripts = \
     %D%/same_bytes.tap \
     %D%/store.tap \
     %D%/store_activations.tap \
-    %D%/store_kill.tap
+    %D%/store_kill.tap \
+    %D%/sweep.tap
 
 # What `make golden-update` runs.
 SLIM_GOLDEN_TESTS = %D%/golden.tap
@@ -113,12 +120,14 @@ slim_fuzzers = \
     %D%/fuzz/jsonl \
     %D%/fuzz/recipe \
     %D%/fuzz/safetensors \
+    %D%/fuzz/sentencepiece \
     %D%/fuzz/tokenizer \
     %D%/fuzz/yaml
 
 # Each prints its measurements; `make bench` runs them.
 slim_benches = \
-    %D%/bench/kernels
+    %D%/bench/kernels \
+    %D%/bench/tokenizer
 
 # Data that tests read, by folder or file.
 EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families

@@ -202,6 +202,8 @@ static void attention_make(struct maker *maker, size_t input, size_t output)
     node->settings[SLIM_ATTENTION_THETA] = 100.0;
     node->settings[SLIM_ATTENTION_ROTARY_DIM] = (double)maker->made->rotary;
     node->settings[SLIM_ATTENTION_FACTOR] = 1.0;
+    node->settings[SLIM_ATTENTION_AMPLITUDE] = 1.0;
+    node->settings[SLIM_ATTENTION_PREFIX_END] = maker->made->prefix_end - 1.0;
     node->settings[SLIM_ATTENTION_WINDOW] = (double)maker->made->window;
     qkv_make(maker);
     linear_make(

@@ -1,6 +1,7 @@
 # layers.awk - an include that points against the arrows is an error
 #
-#     base <- lang <- compiler;  base, compiler/ir <- runtime;  all <- cli
+#     base <- lang <- compiler;  base, compiler/ir <- runtime;  base <- report;
+#     all <- cli
 #
 # compiler/ir is what the runtime sees of the compiler, and sees only base.
 
@@ -10,7 +11,8 @@ BEGIN {
     may["compiler/ir"] = " base compiler/ir "
     may["compiler"] = " base lang compiler compiler/ir "
     may["runtime"] = " base compiler/ir runtime "
-    may["cli"] = " base lang compiler compiler/ir runtime cli "
+    may["report"] = " base report "
+    may["cli"] = " base lang compiler compiler/ir runtime report cli "
 }
 
 function folder(path)

@@ -1,6 +1,6 @@
 # tools: what developers run; each target prints what it found
 
-SLIM_C_FOLDERS = base lang compiler runtime cli
+SLIM_C_FOLDERS = base lang compiler runtime report cli
 SLIM_FIND_C = cd $(srcdir) && find $(SLIM_C_FOLDERS) -name '*.c' | sort
 SLIM_FIND_ALL = cd $(srcdir) && find $(SLIM_C_FOLDERS) tests -name '*.[ch]' | sort
 SLIM_HERE = $(abs_top_srcdir)
@@ -27,7 +27,9 @@ fuzzers: $(BUILT_SOURCES)
 
 bench: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) $(slim_benches)
-	@for bench in $(slim_benches); do ./$$bench || exit 1; done
+	@for bench in $(slim_benches); do \
+	    srcdir='$(srcdir)' ./$$bench $$(basename $$bench).json || exit 1; \
+	done
 
 coverage:
 	$(SLIM_SUBTREE) $@-tree --enable-coverage CFLAGS='-O0 -g'

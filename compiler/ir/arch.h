@@ -13,7 +13,7 @@
 #define SLIM_NO_LAYER SIZE_MAX
 #define SLIM_NO_SITE SIZE_MAX
 #define SLIM_SLOTS 11    /* most slots a block kind has */
-#define SLIM_SETTINGS 12 /* most settings */
+#define SLIM_SETTINGS 20 /* most settings */
 #define SLIM_REGISTERS 8
 
 /*
@@ -80,6 +80,8 @@ struct slim_tensor {
                                             head has that of the embedding */
     const double *computed; /* COMPUTED: its numbers, as the model was opened */
     const struct slim_node *node;
+    const struct slim_slot_spec *spec; /* its lines in the family file
+                                          (family.h); NULL: it has none */
 };
 
 struct slim_node {
@@ -93,6 +95,8 @@ struct slim_node {
                             and mlp, the site of the add that takes them */
     struct slim_tensor *slots[SLIM_SLOTS]; /* by slot number; NULL if absent */
     double settings[SLIM_SETTINGS];        /* by setting number */
+    const double *lists[SLIM_SETTINGS];    /* of settings that are lists; NULL
+                                              where they are empty */
 };
 
 /*
@@ -254,6 +258,8 @@ struct slim_groups *slim_discover(const struct slim_shape *shape,
 
 /* ---- opening ---- */
 
+struct slim_family;
+
 struct slim_model_info {
     const char *path; /* as given */
     const char *name; /* last part of it, for people */
@@ -286,6 +292,9 @@ SLIM_NODISCARD enum slim_status slim_model_describe(
 /* "slimc" of a config.json: what slim_model_open needs to find the shape again.
  * The caller owns it (json_decref). */
 struct json_t;
+/* {"kv": [3, 3, ..], "mlp": [..], "stream": [..]}: sizes by layer, and of the
+ * stream by site. The caller owns it. */
+struct json_t *slim_shape_sizes(const struct slim_shape *shape);
 struct json_t *slim_shape_to_json(const struct slim_shape *shape);
 
 /*
@@ -300,6 +309,14 @@ bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape);
 SLIM_NODISCARD enum slim_status slim_shape_config(
     struct json_t *config, const struct slim_shape *shape, bool decoupled,
     struct slim_diag *diag);
+
+/* Opens a model as one family file describes it, wherever that lies: what the
+ * model contradicts is said at the lines of the file, once for all layers. */
+SLIM_NODISCARD enum slim_status slim_family_open(struct slim_model_info **out,
+                                                 struct slim_family *family,
+                                                 const char *path,
+                                                 struct slim_span at,
+                                                 struct slim_diag *diag);
 
 /* Loads one family file and reports everything wrong with it. */
 SLIM_NODISCARD enum slim_status slim_family_check(const char *path,

@@ -17,26 +17,42 @@ struct binding {
     struct slim_diag *diag;
 };
 
-/* The first prefix under which the first tensor of the family is there. */
+/* The first tensor of the family as it is called under a prefix. */
+static enum slim_status first_name(const char **out,
+                                   const struct slim_family *family,
+                                   const char *root, struct slim_diag *diag)
+{
+    const struct slim_slot_spec *slot =
+        family->blocks[SLIM_PART_BEFORE]->slots[0];
+    struct slim_pattern words = { .root = root, .index = SLIM_NO_LAYER };
+    return slim_pattern_fill(out, slot->pattern, &words,
+                             slot->pattern_node->span, diag);
+}
+
+/* Under one prefix that tensor is there; under two the pattern is ambiguous. */
 enum slim_status slim_arch_root(const char **out,
                                 const struct slim_family *family,
                                 const struct slim_checkpoint *checkpoint,
                                 struct slim_diag *diag)
 {
-    const struct slim_block_spec *first = family->blocks[SLIM_PART_BEFORE];
-    const struct slim_slot_spec *slot = first->slots[0];
-    *out = family->roots->count > 0 ? family->roots->items[0]->text : "";
+    const struct slim_slot_spec *slot =
+        family->blocks[SLIM_PART_BEFORE]->slots[0];
+    const char *found = NULL;
+    *out = family->roots->items[0]->text;
     for (size_t r = 0; r < family->roots->count; r++) {
-        struct slim_pattern words = { .root = family->roots->items[r]->text,
-                                      .index = SLIM_NO_LAYER };
-        const char *name = NULL;
-        if (slim_pattern_fill(&name, slot->pattern, &words,
-                              slot->pattern_node->span, diag) != SLIM_OK)
+        const char *root = family->roots->items[r]->text, *name = NULL;
+        if (first_name(&name, family, root, diag) != SLIM_OK)
             return SLIM_FAILED;
-        if (slim_checkpoint_find(checkpoint, name) != NULL) {
-            *out = words.root;
-            break;
-        }
+        if (slim_checkpoint_find(checkpoint, name) == NULL ||
+            (found != NULL && strcmp(found, name) == 0))
+            continue;
+        if (found != NULL)
+            return slim_fail(diag, "F365", slot->pattern_node->span,
+                             "\"%s\" matches two tensors of %s, \"%s\" and "
+                             "\"%s\"",
+                             slot->pattern, checkpoint->directory, found, name);
+        found = name;
+        *out = root;
     }
     return SLIM_OK;
 }
@@ -49,6 +65,23 @@ static struct slim_span place_of(const struct binding *binding,
     return span;
 }
 
+/* Where to say that a tensor is wrong: a family file that is examined has a
+ * line for it. False: it was said there of another layer. */
+static bool choose_place(struct slim_span *place, const struct binding *binding,
+                         const struct slim_tensor *tensor, const char *code,
+                         const struct slim_yaml *line)
+{
+    if (!binding->family->examined || tensor->spec == NULL)
+        return true;
+    for (const struct slim_error *e = binding->diag->first; e != NULL;
+         e = e->next)
+        if (strcmp(e->code, code) == 0 && e->span.source == line->span.source &&
+            e->span.begin == line->span.begin)
+            return false;
+    *place = line->span;
+    return true;
+}
+
 static void print_shape(struct slim_text *text, const uint64_t *dims,
                         size_t count)
 {
@@ -58,58 +91,156 @@ static void print_shape(struct slim_text *text, const uint64_t *dims,
     slim_text_puts(text, "]");
 }
 
-static void print_axes(struct slim_text *text, const struct slim_arch *arch,
+static void print_axes(struct slim_text *text, const struct binding *binding,
+                       const struct slim_tensor *tensor,
                        const struct slim_dim *dim)
 {
     static const char *const signs[] = { "", ".", " + " };
+    const struct slim_axis *axes = binding->arch->axes;
     if (dim->kind == SLIM_DIM_AXIS) {
-        slim_text_puts(text, arch->axes[dim->axis].name);
+        slim_text_puts(text, axes[dim->axis].name);
+        if (axes[dim->axis].kind != SLIM_AXIS_STREAM)
+            slim_text_printf(text, " (%zu)",
+                             slim_shape_size(binding->shape,
+                                             tensor->layer == SLIM_NO_LAYER
+                                                 ? 0
+                                                 : tensor->layer,
+                                             dim->axis));
         return;
     }
     for (size_t p = 0; p < dim->part_count; p++) {
         slim_text_puts(text, p == 0 ? "" : signs[dim->kind]);
-        print_axes(text, arch, dim->parts[p]);
+        print_axes(text, binding, tensor, dim->parts[p]);
     }
+}
+
+static bool shape_fits(const struct binding *binding,
+                       const struct slim_tensor *tensor,
+                       const struct slim_disk_tensor *disk)
+{
+    bool same = disk->dims_count == tensor->dims_count;
+    for (size_t d = 0; same && d < tensor->dims_count; d++)
+        same =
+            slim_tensor_size(binding->shape, tensor,
+                             tensor->transposed ? 1 - d : d) == disk->dims[d];
+    return same;
+}
+
+static bool carries(const struct slim_tensor *tensor, size_t axis)
+{
+    for (size_t d = 0; d < tensor->dims_count; d++)
+        if (slim_dim_carries(tensor->dims[d], axis))
+            return true;
+    return false;
+}
+
+/* A tensor of the same layer whose size bears out that of an axis. */
+static const struct slim_tensor *witness(const struct binding *binding,
+                                         const struct slim_tensor *tensor,
+                                         size_t axis)
+{
+    const struct slim_arch *arch = binding->arch;
+    for (size_t t = 0; t < arch->tensor_count; t++) {
+        const struct slim_tensor *other = &arch->tensors[t];
+        const struct slim_disk_tensor *disk = NULL;
+        if (other->spec == NULL || other->spec == tensor->spec ||
+            other->layer != tensor->layer || !carries(other, axis))
+            continue;
+        disk = slim_checkpoint_find(binding->checkpoint, other->name);
+        if (disk != NULL && shape_fits(binding, other, disk))
+            return other;
+    }
+    return NULL;
+}
+
+/* Other tensors with the axes of a dimension that is wrong: an axis has one
+ * size. */
+static void note_witnesses(const struct binding *binding,
+                           struct slim_error *error,
+                           const struct slim_tensor *tensor, size_t d)
+{
+    const struct slim_arch *arch = binding->arch;
+    for (size_t a = 0; a < arch->axis_count; a++) {
+        const struct slim_tensor *other = NULL;
+        if (a == arch->stream || !slim_dim_carries(tensor->dims[d], a))
+            continue;
+        other = witness(binding, tensor, a);
+        if (other != NULL)
+            slim_error_note(
+                binding->diag, error,
+                slim_yaml_get(other->spec->node, "dims")->span,
+                "axis \"%s\" has size %zu in \"%s\"", arch->axes[a].name,
+                slim_shape_size(
+                    binding->shape,
+                    tensor->layer == SLIM_NO_LAYER ? 0 : tensor->layer, a),
+                other->name);
+    }
+}
+
+static void explain_shape(const struct binding *binding,
+                          struct slim_error *error,
+                          const struct slim_tensor *tensor,
+                          const struct slim_disk_tensor *disk)
+{
+    struct slim_text axes = { 0 };
+    bool examined = binding->family->examined;
+    for (size_t d = 0; d < tensor->dims_count; d++) {
+        size_t at = tensor->transposed ? 1 - d : d;
+        slim_text_puts(&axes, d == 0 ? "" : " by ");
+        print_axes(&axes, binding, tensor, tensor->dims[at]);
+        if (examined && d < disk->dims_count &&
+            slim_tensor_size(binding->shape, tensor, at) != disk->dims[d])
+            note_witnesses(binding, error, tensor, at);
+    }
+    slim_error_hint(binding->diag, error, "Its dimensions are %s.", axes.data);
+    if (examined)
+        slim_error_note(binding->diag, error, place_of(binding, disk),
+                        "the tensor is in this file");
+    slim_text_free(&axes);
 }
 
 /* Both shapes, and what the expected one is made of. */
 static enum slim_status refuse_shape(const struct binding *binding,
                                      const struct slim_tensor *tensor,
-                                     const struct slim_disk_tensor *disk,
-                                     const uint64_t *expected)
+                                     const struct slim_disk_tensor *disk)
 {
     struct slim_text found = { 0 }, wanted = { 0 };
+    struct slim_span place = place_of(binding, disk);
+    uint64_t expected[2] = { 0, 0 };
+    if (tensor->spec != NULL &&
+        !choose_place(&place, binding, tensor, "F361",
+                      slim_yaml_get(tensor->spec->node, "dims")))
+        return SLIM_FAILED;
+    for (size_t d = 0; d < tensor->dims_count; d++)
+        expected[d] = slim_tensor_size(binding->shape, tensor,
+                                       tensor->transposed ? 1 - d : d);
     print_shape(&found, disk->dims, disk->dims_count);
     print_shape(&wanted, expected, tensor->dims_count);
     struct slim_error *error =
-        slim_error(binding->diag, "F361", place_of(binding, disk),
+        slim_error(binding->diag, "F361", place,
                    "tensor \"%s\" is %s where config.json makes it %s",
                    tensor->name, found.data, wanted.data);
     slim_text_free(&found);
     slim_text_free(&wanted);
-    struct slim_text axes = { 0 };
-    for (size_t d = 0; d < tensor->dims_count; d++) {
-        slim_text_puts(&axes, d == 0 ? "" : " by ");
-        print_axes(&axes, binding->arch,
-                   tensor->dims[tensor->transposed ? 1 - d : d]);
-    }
-    slim_error_hint(binding->diag, error, "Its dimensions are %s.", axes.data);
-    slim_text_free(&axes);
+    explain_shape(binding, error, tensor, disk);
     return SLIM_FAILED;
 }
 
-static enum slim_status check_shape(const struct binding *binding,
-                                    const struct slim_tensor *tensor,
-                                    const struct slim_disk_tensor *disk)
+static enum slim_status refuse_missing(const struct binding *binding,
+                                       const struct slim_tensor *tensor)
 {
-    uint64_t expected[2] = { 0, 0 };
-    bool same = disk->dims_count == tensor->dims_count;
-    for (size_t d = 0; d < tensor->dims_count; d++) {
-        size_t at = tensor->transposed ? 1 - d : d;
-        expected[d] = slim_tensor_size(binding->shape, tensor, at);
-        same = same && expected[d] == disk->dims[d];
-    }
-    return same ? SLIM_OK : refuse_shape(binding, tensor, disk, expected);
+    const struct slim_checkpoint *checkpoint = binding->checkpoint;
+    struct slim_span place = { &checkpoint->files[0].source, 0, 0 };
+    if (tensor->presence == SLIM_PRESENT_ALWAYS && checkpoint->file_count > 1)
+        place.source = NULL;
+    bool somewhere = place.source != NULL && !binding->family->examined;
+    if (tensor->spec != NULL && !choose_place(&place, binding, tensor, "F360",
+                                              tensor->spec->pattern_node))
+        return SLIM_FAILED;
+    return slim_fail(binding->diag, "F360", place,
+                     "tensor \"%s\" is missing%s%s", tensor->name,
+                     somewhere ? "" : " from ",
+                     somewhere ? "" : checkpoint->directory);
 }
 
 static enum slim_status bind_tensor(struct binding *binding,
@@ -123,15 +254,8 @@ static enum slim_status bind_tensor(struct binding *binding,
     }
     const struct slim_disk_tensor *disk =
         slim_checkpoint_find(checkpoint, tensor->name);
-    struct slim_span files = { &checkpoint->files[0].source, 0, 0 };
-    if (disk == NULL && tensor->presence == SLIM_PRESENT_ALWAYS &&
-        checkpoint->file_count > 1)
-        files.source = NULL;
     if (disk == NULL)
-        return slim_fail(binding->diag, "F360", files,
-                         "tensor \"%s\" is missing%s%s", tensor->name,
-                         files.source == NULL ? " from " : "",
-                         files.source == NULL ? checkpoint->directory : "");
+        return refuse_missing(binding, tensor);
     binding->used[disk - checkpoint->tensors] = true;
     if (!slim_dtype_computes(disk->dtype))
         return slim_fail(binding->diag, "F362", place_of(binding, disk),
@@ -139,40 +263,19 @@ static enum slim_status bind_tensor(struct binding *binding,
                          "F32, F16 and BF16",
                          tensor->name, slim_dtype_name(disk->dtype));
     tensor->disk = disk;
-    return check_shape(binding, tensor, disk);
+    return shape_fits(binding, tensor, disk)
+               ? SLIM_OK
+               : refuse_shape(binding, tensor, disk);
 }
 
 /* ---- what is left over ---- */
-
-/* "a.{i}.b" against a name: {i} is a run of digits, {root} the prefix. */
-static bool pattern_matches(const char *pattern, const char *name,
-                            const char *root)
-{
-    while (*pattern != '\0') {
-        if (strncmp(pattern, "{root}", 6) == 0) {
-            size_t length = strlen(root);
-            if (strncmp(name, root, length) != 0)
-                return false;
-            pattern += 6;
-            name += length;
-        } else if (strncmp(pattern, "{i}", 3) == 0) {
-            size_t digits = strspn(name, "0123456789");
-            if (digits == 0)
-                return false;
-            pattern += 3;
-            name += digits;
-        } else if (*pattern++ != *name++) {
-            return false;
-        }
-    }
-    return *name == '\0';
-}
 
 static bool name_ignored(const struct binding *binding, const char *name)
 {
     const struct slim_yaml *ignored = binding->family->ignored_tensors;
     for (size_t i = 0; ignored != NULL && i < ignored->count; i++)
-        if (pattern_matches(ignored->items[i]->text, name, binding->root))
+        if (slim_pattern_meets(binding->family->ignored[i], name,
+                               binding->root))
             return true;
     return false;
 }
@@ -185,6 +288,43 @@ static const struct slim_tensor *tied_name(const struct slim_arch *arch,
             strcmp(arch->tensors[t].name, name) == 0)
             return &arch->tensors[t];
     return NULL;
+}
+
+/* "a.3.b" as the pattern "a.{i}.b". */
+static const char *pattern_of(const char *name, struct slim_arena *arena)
+{
+    struct slim_text text = { 0 };
+    slim_text_puts(&text, "");
+    while (*name != '\0') {
+        size_t digits = strspn(name, "0123456789");
+        if (digits > 0 && (name[digits] == '.' || name[digits] == '\0'))
+            slim_text_puts(&text, "{i}");
+        else
+            slim_text_append(&text, name, digits > 0 ? digits : 1);
+        name += digits > 0 ? digits : 1;
+    }
+    const char *pattern = slim_arena_strdup(arena, text.data);
+    slim_text_free(&text);
+    return pattern;
+}
+
+/* Of a file that is examined a tensor of every layer is one mistake, and its
+ * pattern is what the file lacks. */
+static enum slim_status refuse_extra(const struct binding *binding,
+                                     const struct slim_disk_tensor *disk)
+{
+    struct slim_diag *diag = binding->diag;
+    const char *name = disk->name;
+    if (binding->family->examined)
+        name = pattern_of(disk->name, diag->arena);
+    const char *message = slim_arena_printf(
+        diag->arena, "tensor \"%s\" is no part of family \"%s\"", name,
+        binding->family->name);
+    for (const struct slim_error *e = diag->first;
+         binding->family->examined && e != NULL; e = e->next)
+        if (strcmp(e->message, message) == 0)
+            return SLIM_FAILED;
+    return slim_fail(diag, "F364", place_of(binding, disk), "%s", message);
 }
 
 /* A second copy of a tied tensor is not read, and that is said. */
@@ -203,9 +343,7 @@ static enum slim_status check_rest(const struct binding *binding)
                          "\"%s\"",
                          disk->name, tied->tied_to->name);
         else
-            status = slim_fail(binding->diag, "F364", place_of(binding, disk),
-                               "tensor \"%s\" is no part of family \"%s\"",
-                               disk->name, binding->family->name);
+            status = refuse_extra(binding, disk);
     }
     return status;
 }

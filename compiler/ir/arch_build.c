@@ -86,6 +86,7 @@ static enum slim_status build_tensor(struct building *building,
     tensor->linear =
         tensor->dims_count == 2 && slim_blocks[node->kind].inputs > 0;
     tensor->node = node;
+    tensor->spec = slot;
     tensor->tied_to = tied && slot->tie != NULL ? slot->tie->made : NULL;
     building->arch->tied = building->arch->tied || tensor->tied_to != NULL;
     for (size_t d = 0; d < 2; d++) {
@@ -178,6 +179,29 @@ static enum slim_status set_choice(double *out,
         value->kind == SLIM_VALUE_TEXT ? value->text : "this", setting->name);
 }
 
+/* A list is copied out of its values; the setting is how many there are. */
+static enum slim_status set_list(struct slim_node *node, size_t index,
+                                 const struct slim_value *value,
+                                 const struct slim_expr *expr,
+                                 struct slim_diag *diag)
+{
+    const struct slim_setting *setting =
+        &slim_blocks[node->kind].settings[index];
+    bool numbers = value->kind == SLIM_VALUE_LIST;
+    for (size_t i = 0; numbers && i < value->count; i++)
+        numbers = value->items[i].kind == SLIM_VALUE_NUMBER &&
+                  isfinite(value->items[i].number);
+    if (!numbers)
+        return slim_fail(diag, "F315", expr->span,
+                         "\"%s\" has to be a list of numbers", setting->name);
+    double *list = SLIM_NEW_ARRAY(diag->arena, value->count, double);
+    for (size_t i = 0; i < value->count; i++)
+        list[i] = value->items[i].number;
+    node->settings[index] = (double)value->count;
+    node->lists[index] = value->count == 0 ? NULL : list;
+    return SLIM_OK;
+}
+
 static enum slim_status build_settings(struct slim_node *node,
                                        const struct slim_block_spec *spec,
                                        const struct building *building)
@@ -195,6 +219,9 @@ static enum slim_status build_settings(struct slim_node *node,
         if (block->settings[s].choices != NULL) {
             if (set_choice(&node->settings[s], &block->settings[s], &value,
                            expr, building->diag) != SLIM_OK)
+                return SLIM_FAILED;
+        } else if (slim_setting_is_list(&block->settings[s])) {
+            if (set_list(node, s, &value, expr, building->diag) != SLIM_OK)
                 return SLIM_FAILED;
         } else if ((value.kind != SLIM_VALUE_NUMBER &&
                     value.kind != SLIM_VALUE_FLAG) ||

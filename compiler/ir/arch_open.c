@@ -66,8 +66,27 @@ static enum slim_status no_family(const struct opening *opening, char **files)
     return SLIM_FAILED;
 }
 
+/* A family that was named has to know the model's type all the same. */
+static enum slim_status check_family(const struct opening *opening)
+{
+    const struct slim_family *family = opening->family;
+    if (family_has(family, opening->model_type))
+        return SLIM_OK;
+    struct slim_error *error =
+        slim_error(opening->diag, "F381", family->types->span,
+                   "the model has the model_type \"%s\", which family \"%s\" "
+                   "does not list",
+                   opening->model_type, family->name);
+    slim_error_note(opening->diag, error,
+                    slim_config_place(opening->source, "model_type"),
+                    "config.json says so here");
+    return SLIM_FAILED;
+}
+
 static enum slim_status find_family(struct opening *opening)
 {
+    if (opening->family != NULL)
+        return check_family(opening);
     struct slim_arena *arena = opening->diag->arena;
     const char *own = slim_arena_printf(arena, "%s.yaml", opening->model_type);
     if (name_is_plain(opening->model_type) &&
@@ -212,6 +231,21 @@ enum slim_status slim_model_open(struct slim_model_info **out, const char *path,
     struct opening opening = { .families = families, .at = at, .diag = diag };
     struct slim_model_info *info = begin(&opening, path);
 
+    if (slim_checkpoint_open(&info->checkpoint, path, at, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    return finish(out, &opening);
+}
+
+enum slim_status slim_family_open(struct slim_model_info **out,
+                                  struct slim_family *family, const char *path,
+                                  struct slim_span at, struct slim_diag *diag)
+{
+    struct opening opening = { .family = family, .at = at, .diag = diag };
+    /* the folder is for families that are not named; there need be none */
+    opening.families = "";
+    struct slim_model_info *info = begin(&opening, path);
+
+    family->examined = true;
     if (slim_checkpoint_open(&info->checkpoint, path, at, diag) != SLIM_OK)
         return SLIM_FAILED;
     return finish(out, &opening);

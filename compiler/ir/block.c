@@ -3,6 +3,8 @@
 
 #include "base/attr.h"
 
+#include <string.h>
+
 static const struct slim_slot embedding_slots[] = {
     { "weight", true, "table of token vectors [vocab, stream]" },
     { "positions", false, "table of learned positions [positions, stream]" },
@@ -40,9 +42,11 @@ static const struct slim_slot attention_slots[] = {
     { "o_bias", false, "bias of o" },
     { "slopes", false, "of alibi, one a head; computed, in no file" },
 };
-static const char *const positions[] = { "none", "rope_half", "rope_pairs",
-                                         "alibi", NULL };
-static const char *const scalings[] = { "none", "linear", "llama3", NULL };
+static const char *const positions[] = { "none",  "rope_half", "rope_pairs",
+                                         "alibi", "rope_grid", NULL };
+static const char *const scalings[] = { "none", "linear", "llama3", "longrope",
+                                        NULL };
+static const char *const roundings[] = { "f32", "f16", NULL };
 static const struct slim_setting attention_settings[] = {
     { "position", positions, "none", "how a token's place enters" },
     { "theta", NULL, "10000", "base of the rotary frequencies" },
@@ -54,6 +58,13 @@ static const struct slim_setting attention_settings[] = {
     { "original", NULL, "8192", "context before the scaling" },
     { "window", NULL, "0", "keys that a query sees, its own counted; 0: all" },
     { "scale", NULL, "0", "of the scores; 0: 1/sqrt(head width)" },
+    { "amplitude", NULL, "1", "of rotary cosines and sines" },
+    { "short", NULL, "[]", "longrope: divisors of the frequencies" },
+    { "long", NULL, "[]", "the same, of sequences longer than original" },
+    { "rounding", roundings, "f32", "of the rotary frequencies" },
+    { "prefix_end", NULL, "-1", "id after the tokens that all see; -1: none" },
+    { "mark", NULL, "-1", "id whose place later tokens take; -1: none" },
+    { "mark_else", NULL, "-1", "the same, where there is no mark" },
 };
 static const char *const attention_forms[] = { "q k v o", "qkv o", NULL };
 /* Root q gives q, o, v, k and root k gives k, o, v, q: the order in which a
@@ -118,3 +129,8 @@ const struct slim_block slim_blocks[SLIM_BLOCK_COUNT] = {
     { "head", SLIM_ROLE_HEAD, 1, SLOTS(head), NULL, 0, ORDER(head),
       "vectors to logits" },
 };
+
+bool slim_setting_is_list(const struct slim_setting *setting)
+{
+    return setting->initial != NULL && strcmp(setting->initial, "[]") == 0;
+}

@@ -21,13 +21,16 @@ enum slim_role {
     SLIM_ROLE_COUNT
 };
 
-/* A setting is a number, or a choice stored as its index. */
+/* A setting is a number, a choice stored as its index, or a list of numbers
+ * stored as how many there are (the list itself: slim_node.lists). */
 struct slim_setting {
     const char *name;
     const char *const *choices; /* NULL: a number */
-    const char *initial;        /* as YAML would write it; NULL: required */
+    const char *initial;        /* as YAML would write it: "[]" of a list;
+                                   NULL: required */
     const char *help;
 };
+bool slim_setting_is_list(const struct slim_setting *setting);
 
 struct slim_slot {
     const char *name; /* "q"; its bias is the slot "q_bias" */
@@ -87,8 +90,14 @@ enum {
     SLIM_ATTENTION_SLOPES,
 };
 /* position: rope_half (pairs t, t + dim/2), rope_pairs (2t, 2t+1), alibi,
- * none. window 0: unlimited; else keys with query - key < window count.
- * scaling: none, linear, llama3. scale 0: 1/sqrt(head_dim). */
+ * none, rope_grid (each half of a head by rope_half: the first half by the
+ * place before the prefix ends and by that of the mark after it, the second by
+ * 0 before and 1, 2, .. after it). prefix_end: the token with this id ends the
+ * prefix, whose tokens are seen by all of the sequence.
+ * window 0: unlimited; else keys with query - key < window count.
+ * scaling: none, linear, llama3, longrope: then each frequency is divided by
+ * that of the list short, or in sequences longer than `original` of the list
+ * long. scale 0: 1/sqrt(head_dim). */
 enum {
     SLIM_ATTENTION_POSITION,
     SLIM_ATTENTION_THETA,
@@ -100,14 +109,28 @@ enum {
     SLIM_ATTENTION_ORIGINAL,
     SLIM_ATTENTION_WINDOW,
     SLIM_ATTENTION_SCALE,
+    SLIM_ATTENTION_AMPLITUDE,
+    SLIM_ATTENTION_SHORT,
+    SLIM_ATTENTION_LONG,
+    SLIM_ATTENTION_ROUNDING,
+    SLIM_ATTENTION_PREFIX_END,
+    SLIM_ATTENTION_MARK,
+    SLIM_ATTENTION_MARK_ELSE,
 };
 enum {
     SLIM_POSITION_NONE,
     SLIM_POSITION_ROPE_HALF,
     SLIM_POSITION_ROPE_PAIRS,
-    SLIM_POSITION_ALIBI
+    SLIM_POSITION_ALIBI,
+    SLIM_POSITION_ROPE_GRID
 };
-enum { SLIM_SCALING_NONE, SLIM_SCALING_LINEAR, SLIM_SCALING_LLAMA3 };
+enum { SLIM_ROUNDING_F32, SLIM_ROUNDING_F16 };
+enum {
+    SLIM_SCALING_NONE,
+    SLIM_SCALING_LINEAR,
+    SLIM_SCALING_LLAMA3,
+    SLIM_SCALING_LONGROPE
+};
 
 /* gated: y = down(act(gate x) * (up x)); plain: down(act(up x)). gate_up:
  * fused, its parts labelled gate and up. */

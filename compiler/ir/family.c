@@ -51,7 +51,7 @@ static enum slim_status read_type(struct slim_entry *entry,
     }
     return slim_fail(diag, "F303", node->span,
                      "\"%s\" is no type; there are size, count, number, flag, "
-                     "text, id and list",
+                     "text, id, list and version",
                      text);
 }
 
@@ -140,15 +140,16 @@ static enum slim_status check_name(const char *name, struct slim_span place,
     return SLIM_OK;
 }
 
-/* An entry sees those above it, so there can be no cycle. A faulty one still
- * defines its name: one mistake is one message. */
+/* An entry sees those above it. A faulty one still defines its name: one
+ * mistake is one message. */
 enum slim_status slim_family_entries(struct slim_family *family,
                                      struct slim_diag *diag)
 {
     const struct slim_yaml *map =
         slim_family_need(family->root, "config", diag);
     enum slim_status status = SLIM_OK;
-    if (map == NULL || slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK)
+    if (map == NULL || slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK ||
+        slim_family_order(map, diag) != SLIM_OK)
         return SLIM_FAILED;
     family->entries =
         SLIM_NEW_ARRAY(diag->arena, map->count, struct slim_entry);

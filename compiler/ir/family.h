@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "compiler/ir/arch.h"
+#include "compiler/ir/describe.h"
 #include "compiler/ir/family_expr.h"
 
 /* What config.json holds under a key. */
@@ -95,6 +96,9 @@ struct slim_family {
     const char *registers[SLIM_REGISTERS]; /* 0 is "x", the stream */
     size_t register_count;
     const struct slim_yaml *ignored_tensors, *ignored_keys, *refused;
+    const char **ignored; /* ignored_tensors with {layer} written out */
+    bool examined; /* the file itself is looked at: what a model contradicts is
+                      said at its lines */
     const struct slim_yaml *rules; /* list of {that, else} */
     const struct slim_expr **rule_exprs;
     const char *shortcut;
@@ -112,17 +116,15 @@ struct slim_config {
     struct slim_value *values;        /* of family->names, then `i` */
 };
 
-/* Reads a family file, or its text, and checks all that can be checked
- * without a model. */
+/* What slim_family_load of describe.h does, with the text of a file. */
 SLIM_NODISCARD enum slim_status slim_family_parse(
     struct slim_family **out, const struct slim_source *text,
     struct slim_diag *diag);
-SLIM_NODISCARD enum slim_status slim_family_load(struct slim_family **out,
-                                                 const char *path,
-                                                 struct slim_span at,
-                                                 struct slim_diag *diag);
 
-/* Parts of loading, each a section of the file. */
+/* Parts of loading, each a section of the file. slim_family_order refuses
+ * entries of `config` that need themselves, or one below them. */
+SLIM_NODISCARD enum slim_status slim_family_order(const struct slim_yaml *map,
+                                                  struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_entries(struct slim_family *family,
                                                     struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_axes(struct slim_family *family,
@@ -131,6 +133,8 @@ SLIM_NODISCARD enum slim_status slim_family_blocks(struct slim_family *family,
                                                    struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_tensors(struct slim_family *family,
                                                     struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_family_names(struct slim_family *family,
+                                                  struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_flow(struct slim_family *family,
                                                  struct slim_diag *diag);
 SLIM_NODISCARD enum slim_status slim_family_save(struct slim_family *family,
@@ -140,6 +144,16 @@ SLIM_NODISCARD enum slim_status slim_dim_parse(const struct slim_dim **out,
                                                const struct slim_yaml *node,
                                                struct slim_diag *diag);
 bool slim_dim_carries(const struct slim_dim *dim, size_t axis);
+
+/* Every slot of the family, in order. */
+struct slim_slot_list {
+    struct slim_slot_spec **items;
+    const struct slim_block_spec **blocks;
+    enum slim_part *parts;
+    size_t count;
+};
+struct slim_slot_list slim_family_slots(const struct slim_family *family,
+                                        struct slim_arena *arena);
 
 /* A value that must be there; NULL and an error at `map` if it is not. */
 const struct slim_yaml *slim_family_need(const struct slim_yaml *map,
@@ -160,6 +174,13 @@ struct slim_pattern {
 SLIM_NODISCARD enum slim_status slim_pattern_fill(
     const char **out, const char *pattern, const struct slim_pattern *words,
     struct slim_span place, struct slim_diag *diag);
+
+/* The pattern with the prefix of a layer in place of {layer}. */
+const char *slim_pattern_unfold(const char *pattern, const char *layer,
+                                struct slim_arena *arena);
+/* Whether two patterns that are unfolded can name one tensor: {i} stands for
+ * digits, {root} for `root`. A name is a pattern, too. */
+bool slim_pattern_meets(const char *a, const char *b, const char *root);
 
 /* Reads every entry out of config.json, applies the file's rules, and warns of
  * keys that the family does not know. */

@@ -177,6 +177,8 @@ static enum slim_status default_setting(struct slim_block_spec *spec,
                          setting->help);
     struct slim_yaml number = { .text = setting->initial,
                                 .span = spec->node->span };
+    if (slim_setting_is_list(setting))
+        return SLIM_OK; /* empty: a count of 0 */
     if (setting->choices != NULL)
         return choice_index(&spec->initial[index], setting, setting->initial,
                             spec->node->span, diag);

@@ -183,8 +183,10 @@ static enum slim_status eval_unary(struct slim_value *out,
                                    struct slim_diag *diag)
 {
     struct slim_value value = { 0 };
-    enum slim_value_kind wanted =
-        expr->kind == SLIM_EXPR_NOT ? SLIM_VALUE_FLAG : SLIM_VALUE_NUMBER;
+    enum slim_value_kind wanted = expr->kind == SLIM_EXPR_NOT ? SLIM_VALUE_FLAG
+                                  : expr->kind == SLIM_EXPR_LENGTH
+                                      ? SLIM_VALUE_LIST
+                                      : SLIM_VALUE_NUMBER;
     if (eval_as(&value, expr->parts[0], wanted, scope, diag) != SLIM_OK)
         return SLIM_FAILED;
     if (expr->kind == SLIM_EXPR_NOT)
@@ -193,6 +195,13 @@ static enum slim_status eval_unary(struct slim_value *out,
         return give_number(out, -value.number);
     if (expr->kind == SLIM_EXPR_FLOOR)
         return give_number(out, floor(value.number));
+    if (expr->kind == SLIM_EXPR_LENGTH)
+        return give_number(out, (double)value.count);
+    if (expr->kind == SLIM_EXPR_LOG && value.number <= 0)
+        return slim_fail(diag, "F323", expr->span, "%g has no logarithm",
+                         value.number);
+    if (expr->kind == SLIM_EXPR_LOG)
+        return give_number(out, log(value.number));
     if (value.number < 0)
         return slim_fail(diag, "F323", expr->span, "%g has no square root",
                          value.number);
@@ -220,6 +229,8 @@ enum slim_status slim_expr_eval(struct slim_value *out,
         return eval_index(out, expr, scope, diag);
     case SLIM_EXPR_FLOOR:
     case SLIM_EXPR_SQRT:
+    case SLIM_EXPR_LOG:
+    case SLIM_EXPR_LENGTH:
     case SLIM_EXPR_NEGATE:
     case SLIM_EXPR_NOT:
         return eval_unary(out, expr, scope, diag);

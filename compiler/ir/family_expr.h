@@ -30,9 +30,9 @@ struct slim_value {
  *
  *     a if c else b    or    and    not    == != < <= > >=    + -    * / // %
  *     -a    list[i]    ( )    number    "text"    true false    name
- *     floor(a)  sqrt(a)  has("dotted.key")
+ *     floor(a)  sqrt(a)  log(a)  length(list)  has("dotted.key")
  *
- * `/` is exact, `//` rounds down. Names are entries of the file's config, and
+ * `/` is exact, `//` rounds down, log() is the natural logarithm. Names are entries of the file's config, and
  * where they make sense `i`, the layer, and the names of axes.
  */
 enum slim_expr_kind {
@@ -42,6 +42,8 @@ enum slim_expr_kind {
     SLIM_EXPR_INDEX,  /* list, index */
     SLIM_EXPR_FLOOR,
     SLIM_EXPR_SQRT,
+    SLIM_EXPR_LOG,
+    SLIM_EXPR_LENGTH, /* of a list */
     SLIM_EXPR_HAS,
     SLIM_EXPR_NEGATE,
     SLIM_EXPR_NOT,

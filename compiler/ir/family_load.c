@@ -8,65 +8,6 @@
 
 #define FAMILY_MAX (1u << 20)
 
-/* ---- patterns ---- */
-
-static const char *pattern_word(const struct slim_pattern *words,
-                                const char *name, size_t length,
-                                struct slim_arena *arena)
-{
-    if (length == 1 && name[0] == 'i' && words->index != SLIM_NO_LAYER)
-        return slim_arena_printf(arena, "%zu", words->index);
-    if (length == 4 && strncmp(name, "root", length) == 0)
-        return words->root;
-    if (length == 4 && strncmp(name, "node", length) == 0)
-        return words->node;
-    return NULL;
-}
-
-/* {layer} is a pattern of its own, filled first. */
-static const char *unfold_layer(const char *pattern, const char *layer,
-                                struct slim_arena *arena)
-{
-    const char *at = layer == NULL ? NULL : strstr(pattern, "{layer}");
-    if (at == NULL)
-        return pattern;
-    return slim_arena_printf(arena, "%.*s%s%s", (int)(at - pattern), pattern,
-                             layer, at + strlen("{layer}"));
-}
-
-enum slim_status slim_pattern_fill(const char **out, const char *pattern,
-                                   const struct slim_pattern *words,
-                                   struct slim_span place,
-                                   struct slim_diag *diag)
-{
-    struct slim_text text = { 0 };
-    const char *at = unfold_layer(pattern, words->layer, diag->arena);
-    slim_text_puts(&text, "");
-    while (*at != '\0') {
-        size_t plain = strcspn(at, "{");
-        slim_text_append(&text, at, plain);
-        at += plain;
-        if (*at == '\0')
-            break;
-        size_t length = strcspn(at, "}");
-        const char *word =
-            at[length] == '\0'
-                ? NULL
-                : pattern_word(words, at + 1, length - 1, diag->arena);
-        if (word == NULL) {
-            slim_text_free(&text);
-            return slim_fail(diag, "F334", place,
-                             "\"%.*s\" stands for nothing here",
-                             (int)length + 1, at);
-        }
-        slim_text_puts(&text, word);
-        at += length + 1;
-    }
-    *out = slim_arena_strdup(diag->arena, text.data);
-    slim_text_free(&text);
-    return SLIM_OK;
-}
-
 /* ---- sections ---- */
 
 static enum slim_status check_texts(const struct slim_yaml *list,
@@ -283,10 +224,14 @@ static enum slim_status read_sections(struct slim_family *family,
     if (read_rules(family, diag) != SLIM_OK ||
         slim_family_save(family, diag) != SLIM_OK)
         status = SLIM_FAILED;
-    if (slim_family_blocks(family, diag) != SLIM_OK ||
-        slim_family_tensors(family, diag) != SLIM_OK ||
-        slim_family_flow(family, diag) != SLIM_OK)
+    if (slim_family_blocks(family, diag) != SLIM_OK)
         return SLIM_FAILED;
+    if (slim_family_tensors(family, diag) != SLIM_OK)
+        status = SLIM_FAILED;
+    if (slim_family_names(family, diag) != SLIM_OK)
+        status = SLIM_FAILED;
+    if (slim_family_flow(family, diag) != SLIM_OK)
+        status = SLIM_FAILED;
     return status;
 }
 

@@ -113,8 +113,8 @@ static enum slim_status parse_name(struct slim_expr **out,
         const char *name;
         enum slim_expr_kind kind;
     } calls[] = {
-        { "floor", SLIM_EXPR_FLOOR },
-        { "sqrt", SLIM_EXPR_SQRT },
+        { "floor", SLIM_EXPR_FLOOR }, { "sqrt", SLIM_EXPR_SQRT },
+        { "log", SLIM_EXPR_LOG },     { "length", SLIM_EXPR_LENGTH },
         { "has", SLIM_EXPR_HAS },
     };
     size_t begin = parser->at, length = word_length(parser);

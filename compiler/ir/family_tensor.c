@@ -259,80 +259,10 @@ static enum slim_status check_block(const struct slim_block_spec *spec,
     return SLIM_OK;
 }
 
-/* ---- names ---- */
-
-/* Two layers told apart, two slots told apart, by their patterns. */
-static enum slim_status check_pattern(const struct slim_slot_spec *slot,
-                                      const struct slim_family *family,
-                                      enum slim_part part,
-                                      struct slim_diag *diag)
-{
-    bool layered = part == SLIM_PART_LAYER;
-    struct slim_pattern words = { .root = "",
-                                  .layer = family->layer_prefix,
-                                  .index = layered ? 0 : SLIM_NO_LAYER };
-    const char *zero = NULL, *one = NULL;
-    struct slim_span place = slot->pattern_node->span;
-    if (!layered)
-        words.layer = NULL;
-    if (slim_pattern_fill(&zero, slot->pattern, &words, place, diag) != SLIM_OK)
-        return SLIM_FAILED;
-    words.index = 1;
-    if (layered && (slim_pattern_fill(&one, slot->pattern, &words, place,
-                                      diag) != SLIM_OK ||
-                    strcmp(zero, one) == 0))
-        return slim_fail(diag, "F332", place,
-                         "\"%s\" is the same tensor in every layer",
-                         slot->pattern);
-    return SLIM_OK;
-}
-
-static enum slim_status check_unique(const struct slim_slot_spec *slot,
-                                     const struct slim_slot_spec *other,
-                                     struct slim_diag *diag)
-{
-    if (slot == other || strcmp(slot->pattern, other->pattern) != 0)
-        return SLIM_OK;
-    struct slim_error *error =
-        slim_error(diag, "F332", slot->pattern_node->span,
-                   "\"%s\" names two tensors", slot->pattern);
-    slim_error_note(diag, error, other->pattern_node->span, "the other one");
-    return SLIM_FAILED;
-}
-
-/* Every slot of the family, in order. */
-struct slots {
-    struct slim_slot_spec **items;
-    const struct slim_block_spec **blocks;
-    enum slim_part *parts;
-    size_t count;
-};
-
-static struct slots list_slots(const struct slim_family *family,
-                               struct slim_arena *arena)
-{
-    struct slots slots = { 0 };
-    size_t room = 0;
-    for (size_t p = 0; p < SLIM_PARTS; p++)
-        room += family->block_count[p] * SLIM_SLOTS;
-    slots.items = SLIM_NEW_ARRAY(arena, room, struct slim_slot_spec *);
-    slots.blocks = SLIM_NEW_ARRAY(arena, room, const struct slim_block_spec *);
-    slots.parts = SLIM_NEW_ARRAY(arena, room, enum slim_part);
-    for (size_t p = 0; p < SLIM_PARTS; p++)
-        for (size_t b = 0; b < family->block_count[p]; b++)
-            for (size_t s = 0; s < SLIM_SLOTS; s++) {
-                const struct slim_block_spec *block = &family->blocks[p][b];
-                if (block->slots[s] == NULL)
-                    continue;
-                slots.blocks[slots.count] = block;
-                slots.parts[slots.count] = (enum slim_part)p;
-                slots.items[slots.count++] = block->slots[s];
-            }
-    return slots;
-}
+/* ---- ties ---- */
 
 static enum slim_status find_tie(struct slim_slot_spec *slot,
-                                 const struct slots *slots,
+                                 const struct slim_slot_list *slots,
                                  struct slim_diag *diag)
 {
     const struct slim_yaml *to = slim_yaml_get(slot->node, "to");
@@ -365,21 +295,15 @@ static enum slim_status find_tie(struct slim_slot_spec *slot,
 enum slim_status slim_family_tensors(struct slim_family *family,
                                      struct slim_diag *diag)
 {
-    struct slots slots = list_slots(family, diag->arena);
+    struct slim_slot_list slots = slim_family_slots(family, diag->arena);
     enum slim_status status = SLIM_OK;
     for (size_t p = 0; p < SLIM_PARTS; p++)
         for (size_t b = 0; b < family->block_count[p]; b++)
             if (check_block(&family->blocks[p][b], family, (enum slim_part)p,
                             diag) != SLIM_OK)
                 status = SLIM_FAILED;
-    for (size_t s = 0; s < slots.count; s++) {
-        if (check_pattern(slots.items[s], family, slots.parts[s], diag) !=
-                SLIM_OK ||
-            find_tie(slots.items[s], &slots, diag) != SLIM_OK)
+    for (size_t s = 0; s < slots.count; s++)
+        if (find_tie(slots.items[s], &slots, diag) != SLIM_OK)
             status = SLIM_FAILED;
-        for (size_t o = 0; o < s; o++)
-            if (check_unique(slots.items[s], slots.items[o], diag) != SLIM_OK)
-                status = SLIM_FAILED;
-    }
     return status;
 }

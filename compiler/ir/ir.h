@@ -150,6 +150,21 @@ struct slim_op {
     struct slim_op *next;
 };
 
+/* What varies in a sweep: its axes, and how many points they span. */
+struct slim_sweep {
+    const char *const *axes;
+    size_t axis_count, count;
+};
+
+/* One point: a value, as written, for each axis. */
+struct slim_point {
+    const struct slim_sweep *sweep;
+    size_t index;
+    const char *name; /* "p=20%,m=l2", fit for a path */
+    const char *const *values;
+    const double *numbers; /* of values that are numbers or percentages */
+};
+
 /* Verifying looks back over operations: this keeps the square small. */
 #define SLIM_OPS_MAX 20000u
 
@@ -167,6 +182,11 @@ struct slim_program {
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;
     unsigned count;
+    const struct slim_point *point; /* NULL: the recipe has no sweep */
+    const char *text;               /* of a point: its recipe, canonical */
+    const struct slim_error *unmet; /* of a point: an assertion that the shape
+                                       alone decides, and that does not hold */
+    struct slim_program *next;      /* of the next point */
 };
 
 /* The operation's input of a type, or NULL. */
@@ -186,8 +206,9 @@ SLIM_NODISCARD enum slim_status slim_program_read(
 /* What the resolve pass found: " -> \"3/3 heads\" params=1 kv=3x30 ...", or
  * nothing. A size of 3 in 30 layers is written 3x30. */
 void slim_op_print_resolved(struct slim_text *out, const struct slim_op *op);
-/* " 20% of params", " in mlp layers 1..-2"; nothing where none is written. */
+/* " 20% of params"; nothing where none is written. */
 void slim_op_print_amount(struct slim_text *out, const struct slim_op *op);
+/* " in mlp layers 3..28 except layers 5", or nothing. */
 void slim_op_print_where(struct slim_text *out, const struct slim_op *op);
 void slim_shape_print(struct slim_text *out, const struct slim_shape *shape);
 

@@ -39,7 +39,8 @@ static uint64_t attention_macs(const struct slim_shape *shape,
     if (rotated == 0)
         rotated = heads.dim;
     if (position == SLIM_POSITION_ROPE_HALF ||
-        position == SLIM_POSITION_ROPE_PAIRS)
+        position == SLIM_POSITION_ROPE_PAIRS ||
+        position == SLIM_POSITION_ROPE_GRID)
         macs += 2 * tokens * rotated * (query + heads.kv);
     return macs;
 }

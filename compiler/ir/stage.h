@@ -11,8 +11,8 @@
  * Three rows mean something to the compiler. `input` (hidden) gives the model
  * that was named on the command line; `sample` (hidden, args struct
  * slim_sample) gives tokens; the first row that gives groups is what is
- * inserted where a stage implies them. Two parameter names are filled by
- * syntax: `path` by the quoted name after `save hf`, `warn` by `else warn`.
+ * inserted where a stage implies them. Three parameters are filled by syntax:
+ * `path` of `save hf "x"`, `axis` of `keep max p`, `warn` of `else warn`.
  *
  * The parser, the checker, the formatter, `slimc ops`, the man page and
  * completion, the IR's text form and the executor all read the row; none of

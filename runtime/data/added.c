@@ -95,59 +95,17 @@ enum slim_status slim_added_special(struct slim_added *added, const char *text,
                diag);
 }
 
+enum slim_status slim_added_piece(struct slim_added *added, const char *text,
+                                  size_t length, int32_t id,
+                                  struct slim_diag *diag)
+{
+    return add(added,
+               (struct slim_added_token){
+                   .text = text, .length = length, .id = id, .as_is = true },
+               diag);
+}
+
 /* ---- the tries ---- */
-
-static uint32_t find_child(const struct slim_trie *trie, uint32_t node,
-                           unsigned char byte)
-{
-    uint32_t child = trie->nodes[node].child;
-
-    while (child && trie->nodes[child].byte != byte)
-        child = trie->nodes[child].sibling;
-    return child;
-}
-
-static enum slim_status add_node(uint32_t *out, struct slim_trie *trie,
-                                 struct slim_trie_node node,
-                                 struct slim_diag *diag)
-{
-    void *nodes = trie->nodes;
-
-    if (slim_grow(&nodes, &trie->capacity, trie->count + 1, sizeof(node), diag))
-        return SLIM_FAILED;
-    trie->nodes = nodes;
-    *out = (uint32_t)trie->count;
-    trie->nodes[trie->count++] = node;
-    return SLIM_OK;
-}
-
-static enum slim_status insert(struct slim_trie *trie, const char *text,
-                               size_t length, int32_t token,
-                               struct slim_diag *diag)
-{
-    uint32_t node = 0;
-
-    if (trie->count == 0 &&
-        add_node(&node, trie, (struct slim_trie_node){ .token = -1 }, diag))
-        return SLIM_FAILED;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        uint32_t child = find_child(trie, node, byte);
-
-        if (!child) {
-            struct slim_trie_node leaf = { 0, trie->nodes[node].child, -1,
-                                           byte };
-
-            if (add_node(&child, trie, leaf, diag))
-                return SLIM_FAILED;
-            trie->nodes[node].child = child;
-        }
-        node = child;
-    }
-    if (node && trie->nodes[node].token < 0)
-        trie->nodes[node].token = token;
-    return SLIM_OK;
-}
 
 /* A letter, mark, digit or connector, as Rust's \w has them. */
 #define WORD "\\A[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]"
@@ -164,15 +122,17 @@ enum slim_status slim_added_finish(struct slim_added *added,
         const struct slim_added_token *token = &added->items[i];
 
         if (!token->normalized) {
-            status = insert(&added->raw, token->text, token->length, (int)i,
-                            from->diag);
+            status =
+                slim_trie_add(token->as_is ? &added->normalized : &added->raw,
+                              token->text, token->length, (int)i, from->diag);
             continue;
         }
         status = slim_normalize(&text, &spare, normalizer, token->text,
-                                token->length, from->diag);
+                                token->length, true, from->diag);
         if (!status)
-            status = insert(&added->normalized, text.data ? text.data : "",
-                            text.length, (int)i, from->diag);
+            status =
+                slim_trie_add(&added->normalized, text.data ? text.data : "",
+                              text.length, (int)i, from->diag);
     }
     slim_text_free(&text);
     slim_text_free(&spare);
@@ -183,31 +143,12 @@ void slim_added_close(struct slim_added *added)
 {
     slim_regex_close(added->word);
     free(added->items);
-    free(added->raw.nodes);
-    free(added->normalized.nodes);
+    slim_trie_close(&added->raw);
+    slim_trie_close(&added->normalized);
     *added = (struct slim_added){ 0 };
 }
 
 /* ---- finding ---- */
-
-/* The longest token that begins at `at`; its length, or 0. */
-static size_t longest(const struct slim_trie *trie, int32_t *token,
-                      const char *text, size_t length, size_t at)
-{
-    uint32_t node = 0;
-    size_t best = 0;
-
-    for (size_t i = at; i < length; i++) {
-        node = find_child(trie, node, (unsigned char)text[i]);
-        if (!node)
-            break;
-        if (trie->nodes[node].token >= 0) {
-            *token = trie->nodes[node].token;
-            best = i + 1 - at;
-        }
-    }
-    return best;
-}
 
 /* Unicode's White_Space; the length of the character in `used`. */
 static bool is_white(const char *text, size_t length, size_t *used)
@@ -300,7 +241,7 @@ enum slim_status slim_added_next(struct slim_added_hit *out,
         return SLIM_OK;
     for (size_t at = from; at < length;) {
         int32_t token = -1;
-        size_t found = longest(trie, &token, text, length, at);
+        size_t found = slim_trie_longest(trie, &token, text, length, at);
         bool alone = true;
 
         if (found == 0) {

@@ -101,6 +101,7 @@ static enum slim_status push(struct slim_bpe_work *work,
                   sizeof(*work->heap), diag))
         return SLIM_FAILED;
     work->heap = items;
+    work->steps++;
     size_t at = work->heap_count++;
 
     while (at > 0 && before(item, work->heap[(at - 1) / 2])) {
@@ -255,19 +256,15 @@ static enum slim_status remember(struct slim_bpe_work *work, uint64_t hash,
     return SLIM_OK;
 }
 
-enum slim_status slim_bpe_encode(struct slim_ids *out,
-                                 const struct slim_bpe *bpe,
-                                 struct slim_bpe_work *work, const char *text,
-                                 size_t length, struct slim_diag *diag)
+/* One word: what was found for it before, or what its merging gives. */
+static enum slim_status encode_word(struct slim_ids *out,
+                                    const struct slim_bpe *bpe,
+                                    struct slim_bpe_work *work,
+                                    const char *text, size_t length,
+                                    struct slim_diag *diag)
 {
     size_t start = out->count;
 
-    if (bpe->ignore_merges) {
-        int32_t id = slim_bpe_token(bpe, text, length);
-
-        if (id >= 0)
-            return slim_ids_add(out, id, diag);
-    }
     if (length > WORD_LONGEST)
         return merge_word(out, bpe, work, text, length, diag);
     if (!work->words) {
@@ -287,6 +284,49 @@ enum slim_status slim_bpe_encode(struct slim_ids *out,
     if (merge_word(out, bpe, work, text, length, diag))
         return SLIM_FAILED;
     return remember(work, hash, text, length, out, start, diag);
+}
+
+/* The next mark, after something else, from `at` on; `length` if none is. */
+static size_t next_start(const char *text, size_t length, size_t at)
+{
+    bool marks = true;
+
+    while (at < length) {
+        bool mark = length - at >= SLIM_MARK_LENGTH &&
+                    memcmp(text + at, SLIM_MARK, SLIM_MARK_LENGTH) == 0;
+
+        if (mark && !marks)
+            return at;
+        marks = mark;
+        at += mark ? SLIM_MARK_LENGTH : 1;
+    }
+    return length;
+}
+
+/*
+ * SentencePiece merges a whole text as one word. Where no merge joins
+ * something to a mark after it, nothing merges across the start of a word:
+ * the words give the same ids one by one, and most were met before.
+ */
+enum slim_status slim_bpe_encode(struct slim_ids *out,
+                                 const struct slim_bpe *bpe,
+                                 struct slim_bpe_work *work, const char *text,
+                                 size_t length, struct slim_diag *diag)
+{
+    if (bpe->ignore_merges) {
+        int32_t id = slim_bpe_token(bpe, text, length);
+
+        if (id >= 0)
+            return slim_ids_add(out, id, diag);
+    }
+    if (!bpe->cut)
+        return encode_word(out, bpe, work, text, length, diag);
+    for (size_t at = 0, end; at < length; at = end) {
+        end = next_start(text, length, at);
+        if (encode_word(out, bpe, work, text + at, end - at, diag))
+            return SLIM_FAILED;
+    }
+    return SLIM_OK;
 }
 
 void slim_bpe_work_free(struct slim_bpe_work *work)

@@ -85,41 +85,98 @@ static enum slim_status no_memory(const struct slim_tokenizer_source *from)
     return SLIM_FAILED;
 }
 
+enum slim_status slim_bpe_reserve(struct slim_bpe *bpe, size_t tokens,
+                                  const struct slim_tokenizer_source *from)
+{
+    size_t slots = slots_for(tokens);
+
+    if (tokens == 0)
+        return slim_fail(from->diag, "F401", from->at,
+                         "the tokenizer's vocabulary is empty");
+    bpe->tokens = calloc(slots, sizeof(*bpe->tokens));
+    if (!bpe->tokens)
+        return no_memory(from);
+    bpe->token_mask = slots - 1;
+    return SLIM_OK;
+}
+
+void slim_bpe_put(struct slim_bpe *bpe, const char *text, size_t length,
+                  int32_t id)
+{
+    uint64_t hash = slim_bpe_hash(text, length);
+
+    *token_slot(bpe, hash, text, length) =
+        (struct slim_vocabulary_slot){ hash, text, length, id };
+    if (id > bpe->most)
+        bpe->most = id;
+}
+
 static enum slim_status read_vocabulary(struct slim_bpe *bpe,
                                         const struct slim_tokenizer_source *f,
                                         const json_t *vocabulary)
 {
-    size_t slots = slots_for(json_object_size(vocabulary));
     const char *key;
     json_t *value;
 
-    if (json_object_size(vocabulary) == 0)
-        return slim_fail(f->diag, "F401", f->at,
-                         "the tokenizer's vocabulary is empty");
-    bpe->tokens = calloc(slots, sizeof(*bpe->tokens));
-    if (!bpe->tokens)
-        return no_memory(f);
-    bpe->token_mask = slots - 1;
+    if (slim_bpe_reserve(bpe, json_object_size(vocabulary), f))
+        return SLIM_FAILED;
     /* jansson's iterator hands out keys without constness of the object */
     json_object_foreach((json_t *)(uintptr_t)vocabulary, key, value)
     {
         size_t length = strlen(key);
-        uint64_t hash = slim_bpe_hash(key, length);
         json_int_t id = json_integer_value(value);
 
         if (!json_is_integer(value) || id < 0 || id >= INT32_MAX)
             return slim_fail(f->diag, "F401", f->at,
                              "token \"%s\" of the tokenizer has no valid id",
                              key);
-        struct slim_vocabulary_slot *slot = token_slot(bpe, hash, key, length);
-
-        *slot = (struct slim_vocabulary_slot){
-            hash, slim_arena_strndup(f->arena, key, length), length, (int32_t)id
-        };
-        if (slot->id > bpe->most)
-            bpe->most = slot->id;
+        slim_bpe_put(bpe, slim_arena_strndup(f->arena, key, length), length,
+                     (int32_t)id);
     }
     return SLIM_OK;
+}
+
+enum slim_status slim_bpe_reserve_merges(
+    struct slim_bpe *bpe, size_t merges,
+    const struct slim_tokenizer_source *from)
+{
+    size_t slots = slots_for(merges);
+
+    if (merges > UINT32_MAX)
+        return slim_fail(from->diag, "F401", from->at,
+                         "the tokenizer has too many merges");
+    bpe->merges = malloc(slots * sizeof(*bpe->merges));
+    if (!bpe->merges)
+        return no_memory(from);
+    bpe->merge_mask = slots - 1;
+    for (size_t i = 0; i < slots; i++)
+        bpe->merges[i].id = -1;
+    bpe->cut = slim_bpe_token(bpe, SLIM_MARK, SLIM_MARK_LENGTH) >= 0;
+    return SLIM_OK;
+}
+
+/* Marks only at its start: no merge into it joins what comes before a mark
+ * to the mark. */
+static bool starts_alone(const char *text, size_t length)
+{
+    size_t at = 0;
+
+    while (length - at >= SLIM_MARK_LENGTH &&
+           memcmp(text + at, SLIM_MARK, SLIM_MARK_LENGTH) == 0)
+        at += SLIM_MARK_LENGTH;
+    for (; length - at >= SLIM_MARK_LENGTH; at++)
+        if (memcmp(text + at, SLIM_MARK, SLIM_MARK_LENGTH) == 0)
+            return false;
+    return true;
+}
+
+void slim_bpe_put_merge(struct slim_bpe *bpe, int32_t left, int32_t right,
+                        uint32_t rank, int32_t whole, const char *text,
+                        size_t length)
+{
+    *merge_slot(bpe, pair_of(left, right)) =
+        (struct slim_merge_slot){ pair_of(left, right), rank, whole };
+    bpe->cut = bpe->cut && starts_alone(text, length);
 }
 
 struct halves {
@@ -181,10 +238,8 @@ static enum slim_status read_merge(struct slim_bpe *bpe,
             "names a token outside its vocabulary",
             rank, slim_arena_strndup(from->arena, half.left, half.left_length),
             half.right);
-    struct slim_merge_slot *slot = merge_slot(bpe, pair_of(left, right));
-
-    *slot =
-        (struct slim_merge_slot){ pair_of(left, right), (uint32_t)rank, whole };
+    slim_bpe_put_merge(bpe, left, right, (uint32_t)rank, whole, joined->data,
+                       joined->length);
     return SLIM_OK;
 }
 
@@ -192,19 +247,10 @@ static enum slim_status read_merges(struct slim_bpe *bpe,
                                     const struct slim_tokenizer_source *from,
                                     const json_t *merges)
 {
-    size_t count = json_array_size(merges), slots = slots_for(count);
+    size_t count = json_array_size(merges);
     struct slim_text joined = { 0 };
-    enum slim_status status = SLIM_OK;
+    enum slim_status status = slim_bpe_reserve_merges(bpe, count, from);
 
-    if (count > UINT32_MAX)
-        return slim_fail(from->diag, "F401", from->at,
-                         "the tokenizer has too many merges");
-    bpe->merges = malloc(slots * sizeof(*bpe->merges));
-    if (!bpe->merges)
-        return no_memory(from);
-    bpe->merge_mask = slots - 1;
-    for (size_t i = 0; i < slots; i++)
-        bpe->merges[i].id = -1;
     for (size_t i = 0; i < count && !status; i++)
         status = read_merge(bpe, from, json_array_get(merges, i), i, &joined);
     slim_text_free(&joined);
@@ -258,7 +304,7 @@ static enum slim_status read_unknown(struct slim_bpe *bpe,
     return SLIM_OK;
 }
 
-static void find_bytes(struct slim_bpe *bpe)
+void slim_bpe_find_bytes(struct slim_bpe *bpe)
 {
     static const char digits[] = "0123456789ABCDEF";
 
@@ -291,7 +337,7 @@ enum slim_status slim_bpe_read(struct slim_bpe *out,
         refuse_rest(from, model) || read_vocabulary(out, from, vocabulary) ||
         read_merges(out, from, merges) || read_unknown(out, from, model))
         return SLIM_FAILED;
-    find_bytes(out);
+    slim_bpe_find_bytes(out);
     return SLIM_OK;
 }
 

@@ -5,17 +5,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-struct normalizer_kind {
-    const char *type;
-    enum slim_status (*read)(struct slim_part *part,
-                             const struct slim_tokenizer_source *from,
-                             const json_t *json);
-    enum slim_status (*run)(struct slim_text *out, const struct slim_part *part,
-                            const char *text, size_t length,
-                            struct slim_diag *diag);
-    int options; /* of utf8proc */
-};
-
 /* ---- Unicode normal forms ---- */
 
 struct code_points {
@@ -147,11 +136,13 @@ static bool untouched(const char *text, size_t length, int options)
 
 static enum slim_status run_form(struct slim_text *out,
                                  const struct slim_part *part, const char *text,
-                                 size_t length, struct slim_diag *diag)
+                                 size_t length, bool first,
+                                 struct slim_diag *diag)
 {
-    int options = ((const struct normalizer_kind *)part->kind)->options;
+    int options = ((const struct slim_normalizer_kind *)part->kind)->options;
     struct code_points points = { 0 };
 
+    (void)first;
     if (untouched(text, length, options)) {
         slim_text_append(out, text, length);
         return SLIM_OK;
@@ -182,9 +173,10 @@ static enum slim_status read_prepend(struct slim_part *part,
 
 static enum slim_status run_prepend(struct slim_text *out,
                                     const struct slim_part *part,
-                                    const char *text, size_t length,
+                                    const char *text, size_t length, bool first,
                                     struct slim_diag *diag)
 {
+    (void)first;
     (void)diag;
     if (length == 0)
         return SLIM_OK;
@@ -207,11 +199,12 @@ static enum slim_status read_replace(struct slim_part *part,
 
 static enum slim_status run_replace(struct slim_text *out,
                                     const struct slim_part *part,
-                                    const char *text, size_t length,
+                                    const char *text, size_t length, bool first,
                                     struct slim_diag *diag)
 {
     size_t done = 0, from = 0;
 
+    (void)first;
     while (from <= length) {
         struct slim_match match;
 
@@ -245,7 +238,7 @@ static enum slim_status read_nothing(struct slim_part *part,
     return SLIM_OK;
 }
 
-static const struct normalizer_kind kinds[] = {
+static const struct slim_normalizer_kind kinds[] = {
     { "NFC", read_nothing, run_form, UTF8PROC_COMPOSE },
     { "NFD", read_nothing, run_form, UTF8PROC_DECOMPOSE },
     { "NFKC", read_nothing, run_form, UTF8PROC_COMPOSE | UTF8PROC_COMPAT },
@@ -305,21 +298,21 @@ enum slim_status slim_normalizers_read(struct slim_parts *out,
 
 enum slim_status slim_normalize(struct slim_text *out, struct slim_text *spare,
                                 const struct slim_parts *parts,
-                                const char *text, size_t length,
+                                const char *text, size_t length, bool first,
                                 struct slim_diag *diag)
 {
     out->length = 0;
     slim_text_append(out, text, length);
     for (size_t i = 0; i < parts->count; i++) {
         const struct slim_part *part = &parts->items[i];
-        const struct normalizer_kind *kind = part->kind;
+        const struct slim_normalizer_kind *kind = part->kind;
         struct slim_text swap = *out;
 
         *out = *spare;
         *spare = swap;
         out->length = 0;
         if (kind->run(out, part, spare->data ? spare->data : "", spare->length,
-                      diag))
+                      first, diag))
             return SLIM_FAILED;
     }
     return SLIM_OK;

@@ -75,13 +75,16 @@ static enum slim_status translate_escape(struct slim_text *out, size_t *used,
     return SLIM_OK;
 }
 
-/* Inside a class: sets within sets and their operators are Ruby's alone. */
+/* Inside a class: sets within sets and their operators are Ruby's alone. A set
+ * of more members is read, as BLOOM's pattern has one; others are not. */
 static enum slim_status check_class(const char *at, size_t left,
                                     struct slim_span where,
                                     struct slim_diag *diag)
 {
-    if (at[0] == '[' && !(left > 1 && at[1] == ':'))
-        return refuse("a class within a class", where, diag);
+    if (at[0] == '[' && left > 1 && at[1] == '^')
+        return refuse("\"[^\" in a class", where, diag);
+    if (at[0] == '[' && left > 1 && at[1] == ']')
+        return refuse("\"[]\" in a class", where, diag);
     if (at[0] == '&' && left > 1 && at[1] == '&')
         return refuse("\"&&\" in a class", where, diag);
     return SLIM_OK;
@@ -101,12 +104,47 @@ static enum slim_status check_outside(const char *at, size_t left,
     return SLIM_OK;
 }
 
+/* Where a translation stands. */
+struct place {
+    size_t depth;  /* of classes; 0: outside */
+    size_t opened; /* first member of the outermost: "]" is itself there */
+};
+
+/* A bracket, a [:name:] of a class, or any other character. */
+static enum slim_status translate_one(struct slim_text *out, size_t *used,
+                                      struct place *place, const char *pattern,
+                                      size_t i, size_t length,
+                                      struct slim_span where,
+                                      struct slim_diag *diag)
+{
+    const char *at = pattern + i;
+    size_t left = length - i;
+
+    if (place->depth > 0 && *at == '[' && left > 1 && at[1] == ':') {
+        const char *end = memchr(at + 2, ':', left - 2);
+
+        if (!end || (size_t)(end - at) + 1 >= left || end[1] != ']')
+            return refuse("an open class", where, diag);
+        *used = (size_t)(end - at) + 2;
+    } else if (place->depth > 0 && *at == '[') {
+        place->depth++; /* its members are those of the class around it */
+        return SLIM_OK;
+    } else if (*at == '[') {
+        place->depth = 1;
+        place->opened = i + (left > 1 && at[1] == '^' ? 2 : 1);
+    } else if (place->depth > 0 && *at == ']' && i != place->opened) {
+        if (--place->depth > 0)
+            return SLIM_OK;
+    }
+    slim_text_append(out, at, *used);
+    return SLIM_OK;
+}
+
 static enum slim_status translate(struct slim_text *out, const char *pattern,
                                   size_t length, struct slim_span where,
                                   struct slim_diag *diag)
 {
-    bool in_class = false;
-    size_t opened = 0;
+    struct place place = { 0 };
 
     for (size_t i = 0, used = 1; i < length; i += used) {
         const char *at = pattern + i;
@@ -114,26 +152,16 @@ static enum slim_status translate(struct slim_text *out, const char *pattern,
 
         used = 1;
         if (*at == '\\') {
-            if (translate_escape(out, &used, at, left, in_class, where, diag))
+            if (translate_escape(out, &used, at, left, place.depth > 0, where,
+                                 diag))
                 return SLIM_FAILED;
             continue;
         }
-        if (in_class ? check_class(at, left, where, diag)
-                     : check_outside(at, left, where, diag))
+        if (place.depth > 0 ? check_class(at, left, where, diag)
+                            : check_outside(at, left, where, diag))
             return SLIM_FAILED;
-        if (in_class && *at == '[') { /* [:name:] */
-            const char *end = memchr(at + 2, ':', left - 2);
-
-            if (!end || (size_t)(end - at) + 1 >= left || end[1] != ']')
-                return refuse("an open class", where, diag);
-            used = (size_t)(end - at) + 2;
-        } else if (!in_class && *at == '[') {
-            in_class = true;
-            opened = i + (left > 1 && at[1] == '^' ? 2 : 1);
-        } else if (in_class && *at == ']' && i != opened) {
-            in_class = false;
-        }
-        slim_text_append(out, at, used);
+        if (translate_one(out, &used, &place, pattern, i, length, where, diag))
+            return SLIM_FAILED;
     }
     return SLIM_OK;
 }

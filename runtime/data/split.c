@@ -374,6 +374,10 @@ enum slim_status slim_split_run(struct slim_work *work, size_t step,
     if (slim_interrupted())
         return slim_fail(work->diag, "C130", (struct slim_span){ 0 },
                          "interrupted");
+    if (work->tokenizer->unigram.scores)
+        return slim_unigram_encode(work->out, &work->tokenizer->unigram,
+                                   &work->tokenizer->bpe, &work->unigram,
+                                   piece.text, piece.length, work->diag);
     return slim_bpe_encode(work->out, &work->tokenizer->bpe, &work->bpe,
                            piece.text, piece.length, work->diag);
 }

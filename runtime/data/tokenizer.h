@@ -17,8 +17,11 @@ struct slim_ids {
 };
 void slim_ids_free(struct slim_ids *ids);
 
-/* Reads DIR/tokenizer.json (and tokenizer_config.json for add_bos_token and
- * names). Pipeline parts that are not known are an error that names them. */
+/* Reads the first of these that DIR has: tokenizer.json; tokenizer.model of
+ * SentencePiece; vocab.json with merges.txt. Beside them tokenizer_config.json
+ * says add_bos_token and names, and for the last two special_tokens_map.json
+ * and added_tokens.json do. Parts that are not known are an error that names
+ * them. */
 SLIM_NODISCARD enum slim_status slim_tokenizer_open(struct slim_tokenizer **out,
                                                     const char *directory,
                                                     struct slim_span at,
@@ -33,6 +36,9 @@ SLIM_NODISCARD enum slim_status slim_tokenizer_encode(
 
 long slim_tokenizer_eos(const struct slim_tokenizer *tokenizer); /* -1: none */
 long slim_tokenizer_bos(const struct slim_tokenizer *tokenizer);
+/* Candidates for merging, or steps in the tree of pieces, since it was opened:
+ * what its time goes by, for tests that it stays linear. */
+uint64_t slim_tokenizer_steps(const struct slim_tokenizer *tokenizer);
 size_t slim_tokenizer_vocabulary(const struct slim_tokenizer *tokenizer);
 
 #endif

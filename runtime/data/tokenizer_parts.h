@@ -69,6 +69,19 @@ struct slim_part {
     enum slim_behavior behavior;
     enum slim_prefix prefix;
     bool invert, cut;
+    const struct slim_spm_rules *rules;
+};
+
+struct slim_normalizer_kind {
+    const char *type;
+    enum slim_status (*read)(struct slim_part *part,
+                             const struct slim_tokenizer_source *from,
+                             const json_t *json);
+    /* Appends to *out; `first`: at the start of what the user gave. */
+    enum slim_status (*run)(struct slim_text *out, const struct slim_part *part,
+                            const char *text, size_t length, bool first,
+                            struct slim_diag *diag);
+    int options; /* of utf8proc */
 };
 
 #define SLIM_PARTS 16
@@ -82,11 +95,13 @@ struct slim_parts {
 SLIM_NODISCARD enum slim_status slim_normalizers_read(
     struct slim_parts *out, const struct slim_tokenizer_source *from,
     const json_t *json);
-/* *out replaces what it held; `spare` is room to work in. */
+/* *out replaces what it held; `spare` is room to work in; `first`: the text is
+ * the start of what the user gave. */
 SLIM_NODISCARD enum slim_status slim_normalize(struct slim_text *out,
                                                struct slim_text *spare,
                                                const struct slim_parts *parts,
                                                const char *text, size_t length,
+                                               bool first,
                                                struct slim_diag *diag);
 
 /* Reads a "pre_tokenizer" (null: none), Sequences flattened. */
@@ -119,6 +134,54 @@ struct slim_step {
     struct slim_text text, mapped;
 };
 
+/* ---- a tree of bytes ---- */
+
+struct slim_trie_node {
+    uint32_t child, last, sibling; /* 0: none */
+    int32_t token;                 /* the caller's number, or -1 */
+    unsigned char byte;
+};
+
+/* Children are a list, in the order in which they came, but those of the root
+ * a table: most searches end there. */
+struct slim_trie {
+    struct slim_trie_node *nodes; /* [0] is the root */
+    size_t count, capacity;
+    uint32_t first[256];
+};
+
+/* Adds text that is not empty; of two equal ones the first keeps its number. */
+SLIM_NODISCARD enum slim_status slim_trie_add(struct slim_trie *trie,
+                                              const char *text, size_t length,
+                                              int32_t token,
+                                              struct slim_diag *diag);
+/* 0: none. The root is node 0; the trie must not be empty. */
+uint32_t slim_trie_child(const struct slim_trie *trie, uint32_t node,
+                         unsigned char byte);
+/* The longest text that begins at text[at]; its length, or 0. */
+size_t slim_trie_longest(const struct slim_trie *trie, int32_t *token,
+                         const char *text, size_t length, size_t at);
+void slim_trie_close(struct slim_trie *trie);
+
+/* ---- SentencePiece's normalizer ---- */
+
+struct slim_spm_rules {
+    struct slim_trie kept;     /* the user's pieces: as they are */
+    const unsigned char *trie; /* of the character map: see spm_normalize.c */
+    size_t units;              /* of 4 bytes; 0: there is no map */
+    const char *texts;         /* replacements, each ended by a NUL */
+    size_t texts_length;
+    bool prefix, suffix; /* a space before the text; after it instead */
+    bool first_only;     /* no prefix after an added token */
+    bool squeeze, escape;
+};
+
+extern const struct slim_normalizer_kind slim_spm_normalizer;
+/* A "precompiled_charsmap"; none if it is empty. */
+SLIM_NODISCARD enum slim_status slim_charsmap_read(
+    struct slim_spm_rules *rules, const struct slim_tokenizer_source *from,
+    const unsigned char *bytes, size_t count);
+
 /* ---- byte-pair encoding ---- */
 
 struct slim_vocabulary_slot {
@@ -143,11 +206,32 @@ struct slim_bpe {
     int32_t unknown;    /* -1: none */
     int32_t most;       /* largest id */
     bool byte_fallback, fuse_unknown, ignore_merges;
+    bool cut; /* no merge goes across the start of a word: see bpe.c */
 };
+
+/* U+2581, which SentencePiece puts where a space was. */
+#define SLIM_MARK "\xe2\x96\x81"
+#define SLIM_MARK_LENGTH 3
 
 SLIM_NODISCARD enum slim_status slim_bpe_read(
     struct slim_bpe *out, const struct slim_tokenizer_source *from,
     const json_t *model);
+/* The tables by hand: room for so many tokens (at least one), then the tokens,
+ * whose text must stay; then room for merges, and the merges of two tokens
+ * into `whole`, whose text is given. Lower ranks merge first. */
+SLIM_NODISCARD enum slim_status slim_bpe_reserve(
+    struct slim_bpe *bpe, size_t tokens,
+    const struct slim_tokenizer_source *from);
+void slim_bpe_put(struct slim_bpe *bpe, const char *text, size_t length,
+                  int32_t id);
+SLIM_NODISCARD enum slim_status slim_bpe_reserve_merges(
+    struct slim_bpe *bpe, size_t merges,
+    const struct slim_tokenizer_source *from);
+void slim_bpe_put_merge(struct slim_bpe *bpe, int32_t left, int32_t right,
+                        uint32_t rank, int32_t whole, const char *text,
+                        size_t length);
+/* Fills `bytes` once all tokens are there. */
+void slim_bpe_find_bytes(struct slim_bpe *bpe);
 void slim_bpe_close(struct slim_bpe *bpe);
 uint64_t slim_bpe_hash(const char *text, size_t length);
 /* -1: not in the vocabulary. */
@@ -185,6 +269,7 @@ struct slim_bpe_work {
     size_t word_count;
     struct slim_text texts;
     struct slim_ids ids;
+    uint64_t steps; /* candidates so far: what the time goes by */
 };
 
 /* Appends the ids of one word (what the pre-tokenizers leave as one piece). */
@@ -195,6 +280,42 @@ SLIM_NODISCARD enum slim_status slim_bpe_encode(struct slim_ids *out,
                                                 struct slim_diag *diag);
 void slim_bpe_work_free(struct slim_bpe_work *work);
 
+/* ---- unigram model ---- */
+
+struct slim_unigram {
+    struct slim_trie pieces;
+    float *scores; /* log probability of each piece; NULL: no such model */
+    bool *user;    /* the user's own: always taken */
+    float least, most;
+};
+
+enum { SLIM_UNREACHED = -2, SLIM_UNKNOWN = -1 };
+
+/* The best way to the end of a prefix of the text. */
+struct slim_best {
+    int32_t id; /* of the last piece, SLIM_UNKNOWN, or SLIM_UNREACHED */
+    float score;
+    size_t begin; /* of the last piece */
+};
+
+struct slim_unigram_work {
+    struct slim_best *best;
+    size_t capacity;
+    uint64_t steps; /* of the trie so far */
+};
+
+/* Appends the pieces whose scores sum to the most (Viterbi; Kudo 2018, eq. 3),
+ * summed in f32, the first found of equal ones, as SentencePiece does: ids are
+ * the same on texts up to 100 kB; past that rounding decides between pieces
+ * that are as probable, and it differs between versions of SentencePiece too.
+ * `words` has the bytes
+ * and the unknown token. Time: length times the longest piece. */
+SLIM_NODISCARD enum slim_status slim_unigram_encode(
+    struct slim_ids *out, const struct slim_unigram *model,
+    const struct slim_bpe *words, struct slim_unigram_work *work,
+    const char *text, size_t length, struct slim_diag *diag);
+void slim_unigram_close(struct slim_unigram *model);
+
 /* ---- added tokens ---- */
 
 struct slim_added_token {
@@ -202,17 +323,7 @@ struct slim_added_token {
     size_t length;
     int32_t id;
     bool single_word, left_strip, right_strip, normalized, special;
-};
-
-struct slim_trie_node {
-    uint32_t child, sibling; /* 0: none */
-    int32_t token;           /* index, or -1 */
-    unsigned char byte;
-};
-
-struct slim_trie {
-    struct slim_trie_node *nodes; /* [0] is the root */
-    size_t count, capacity;
+    bool as_is; /* looked for after the normalizer, by which it did not go */
 };
 
 struct slim_added {
@@ -231,6 +342,11 @@ SLIM_NODISCARD enum slim_status slim_added_special(struct slim_added *added,
                                                    const char *text,
                                                    size_t length, int32_t id,
                                                    struct slim_diag *diag);
+/* Adds a piece that is looked for in what the normalizer made. */
+SLIM_NODISCARD enum slim_status slim_added_piece(struct slim_added *added,
+                                                 const char *text,
+                                                 size_t length, int32_t id,
+                                                 struct slim_diag *diag);
 /* Makes the tries once all tokens are known. */
 SLIM_NODISCARD enum slim_status slim_added_finish(
     struct slim_added *added, const struct slim_parts *normalizer,
@@ -271,7 +387,9 @@ struct slim_tokenizer {
     struct slim_source source;
     struct slim_parts normalizers, splits;
     struct slim_added added;
-    struct slim_bpe bpe;
+    struct slim_bpe bpe;         /* the vocabulary, and its merges */
+    struct slim_unigram unigram; /* instead of merges */
+    struct slim_spm_rules rules;
     struct slim_template frame;
     int32_t bos, eos;
     size_t vocabulary;
@@ -286,7 +404,39 @@ struct slim_work {
     struct slim_text normal, spare;
     struct slim_step steps[SLIM_PARTS];
     struct slim_bpe_work bpe;
+    struct slim_unigram_work unigram;
 };
+
+/* ---- files ---- */
+
+/*
+ * How the files of a directory make a tokenizer: a row of tokenizer_files.c.
+ * `read` takes the path of the first file, and adds to `config` (the object of
+ * tokenizer_config.json) what it takes for given where that is silent.
+ */
+struct slim_layout {
+    const char *files[2]; /* all must be there */
+    bool whole;           /* has its own added tokens */
+    enum slim_status (*read)(struct slim_tokenizer *out,
+                             const struct slim_tokenizer_source *from,
+                             const char *path, json_t *config);
+};
+
+/* The first layout whose files are there, else the first of all. */
+const struct slim_layout *slim_layout_find(struct slim_arena *arena,
+                                           const char *directory);
+/* Added tokens of files that stand beside others than tokenizer.json. */
+SLIM_NODISCARD enum slim_status slim_layout_added(
+    struct slim_tokenizer *out, const struct slim_tokenizer_source *from,
+    const char *directory, const json_t *config);
+/* A tokenizer.json object: everything but the configuration beside it. */
+SLIM_NODISCARD enum slim_status slim_pipeline_read(
+    struct slim_tokenizer *out, const struct slim_tokenizer_source *from,
+    const json_t *json);
+/* tokenizer.model of SentencePiece. */
+SLIM_NODISCARD enum slim_status slim_spm_read(
+    struct slim_tokenizer *out, const struct slim_tokenizer_source *from,
+    const char *path, json_t *config);
 
 /* Hands a piece to pre-tokenizer `step`, or to the model after the last. */
 SLIM_NODISCARD enum slim_status slim_split_run(struct slim_work *work,

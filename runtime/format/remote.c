@@ -13,22 +13,32 @@ static json_int_t integer(size_t value)
     return (json_int_t)value;
 }
 
-/* Numbers by name, choices by theirs. */
+/* A number, the name of a choice, or a list. */
+static json_t *setting_json(const struct slim_node *node, size_t index)
+{
+    const struct slim_setting *setting =
+        &slim_blocks[node->kind].settings[index];
+    double value = node->settings[index];
+
+    if (setting->choices)
+        return json_string(setting->choices[(size_t)value]);
+    if (!slim_setting_is_list(setting))
+        return json_real(value);
+    json_t *list = json_array();
+    for (size_t i = 0; i < (size_t)value; i++)
+        json_array_append_new(list, json_real(node->lists[index][i]));
+    return list;
+}
+
 static json_t *settings_json(const struct slim_shape *shape,
                              const struct slim_node *node)
 {
     const struct slim_block *block = &slim_blocks[node->kind];
     json_t *out = json_object();
 
-    for (size_t s = 0; s < block->setting_count; s++) {
-        const struct slim_setting *setting = &block->settings[s];
-        double value = node->settings[s];
-
-        json_object_set_new(out, setting->name,
-                            setting->choices
-                                ? json_string(setting->choices[(size_t)value])
-                                : json_real(value));
-    }
+    for (size_t s = 0; s < block->setting_count; s++)
+        json_object_set_new(out, block->settings[s].name,
+                            setting_json(node, s));
     if (node->kind == SLIM_BLOCK_NORM)
         json_object_set_new(out, "eps", json_real(slim_shape_eps(shape, node)));
     return out;

@@ -146,6 +146,8 @@ static dnnl_primitive_attr_t attributes(bool sum)
     return attr;
 }
 
+enum { CODE_BYTES = 8 << 20 };
+
 /* Made by the thread that calls the kernel, while it is told to use no others:
  * then a tile runs on the thread that takes it. */
 static void kind_open(struct kind *kind, const struct product *p, size_t rows)
@@ -159,6 +161,8 @@ static void kind_open(struct kind *kind, const struct product *p, size_t rows)
     kind->rows = rows;
     if (rows == 0)
         return;
+    /* oneDNN 2.6 looks for memory for its code and crashes without */
+    free(SLIM_SCRATCH(CODE_BYTES, char));
     attr = attributes(p->add || p->bias);
     must(dnnl_memory_desc_init_by_tag(&kind->a, 2, a, dnnl_bf16, dnnl_ab));
     must(dnnl_memory_desc_init_by_tag(&kind->b, 2, b, dnnl_bf16,
@@ -312,9 +316,78 @@ static uint16_t *narrowed(const float *x, size_t rows, size_t columns)
     return out;
 }
 
+/* Rows so few that the weights pass by once, and nothing is worth packing. */
+enum { FEW = 4, OUTPUTS = 64 };
+
+struct passing {
+    float *y;
+    const float *x; /* rounded */
+    const uint16_t *w;
+    const float *bias;
+    size_t rows, in, out;
+};
+
+SLIM_INLINE float widen_one(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+SLIM_CLONES
+static void pass_outputs(const struct passing *p, size_t first, size_t last)
+{
+    size_t whole = p->in - p->in % SLIM_LANES;
+
+    for (size_t i = first * p->rows; i < last * p->rows; i++) {
+        const uint16_t *w = p->w + i / p->rows * p->in;
+        const float *x = p->x + i % p->rows * p->in;
+        float lane[SLIM_LANES] = { 0 };
+
+        for (size_t k = 0; k < whole; k += SLIM_LANES) {
+#pragma omp simd
+            for (size_t l = 0; l < SLIM_LANES; l++)
+                lane[l] += x[k + l] * widen_one(w[k + l]);
+        }
+        for (size_t k = whole; k < p->in; k++)
+            lane[k - whole] += x[k] * widen_one(w[k]);
+        p->y[i % p->rows * p->out + i / p->rows] =
+            slim_lanes_sum(lane) + (p->bias ? p->bias[i / p->rows] : 0.0f);
+    }
+}
+
+static void passing_tile(void *context, size_t tile, size_t worker)
+{
+    const struct passing *p = context;
+    size_t first = tile * OUTPUTS;
+
+    (void)worker;
+    pass_outputs(p, first, first + slim_tile_length(p->out, OUTPUTS, tile));
+}
+
+static void linear_few(float *y, const float *x, const uint16_t *w,
+                       const float *bias, size_t rows, size_t in, size_t out)
+{
+    float *rounded = SLIM_SCRATCH(rows * in + 1, float);
+    struct passing p = { y, rounded, w, bias, rows, in, out };
+
+    for (size_t i = 0; i < rows * in; i++)
+        rounded[i] = widen_one(narrow_one(x[i]));
+    slim_parallel(slim_tiles(out, OUTPUTS),
+                  2.0 * (double)rows * (double)in * (double)out, passing_tile,
+                  &p);
+    free(rounded);
+}
+
 void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
                       const float *bias, size_t rows, size_t in, size_t out)
 {
+    if (rows <= FEW) {
+        linear_few(y, x, w, bias, rows, in, out);
+        return;
+    }
     uint16_t *a = narrowed(x, rows, in);
 
     multiply_all(&(struct product){ .c = y,

@@ -51,7 +51,8 @@ void slim_blas_center(float *y, const float *x, size_t rows, size_t width,
 
 void slim_blas_rope(float *x, const float *cosine, const float *sine,
                     const int32_t *positions, size_t tokens, size_t heads,
-                    size_t dim, size_t rotary, bool pairs, bool inverse);
+                    size_t dim, size_t rotary, size_t places, bool pairs,
+                    bool inverse);
 
 void slim_blas_attention(float *o, float *lse, const float *q, const float *k,
                          const float *v,

@@ -30,9 +30,11 @@ struct slim_token_block *slim_token_blocks(
         for (; n < first + many; n++) {
             size_t from = start + (n - first) * size;
             size_t some = slim_tile_length(length, size, n - first);
+            size_t prefix = shape->prefix ? shape->prefix[s] : 0;
 
-            blocks[n] = (struct slim_token_block){ start, from, from + some,
-                                                   first, first + many };
+            blocks[n] = (struct slim_token_block){
+                start, from, from + some, first, first + many, start + prefix
+            };
         }
     }
     return blocks;
@@ -151,6 +153,7 @@ static void forward_tile(void *context, size_t tile, size_t worker)
                              .queries = b->last - b->first,
                              .start = b->start,
                              .window = shape->window,
+                             .prefix = b->prefix,
                              .slope = shape->slopes ? shape->slopes[h] : 0 };
     float *o = f->o + b->first * wide + h * dim;
     struct running run;
@@ -161,8 +164,8 @@ static void forward_tile(void *context, size_t tile, size_t worker)
         run.sum[r] = 0;
     }
     s.key = slim_first_key(shape->window, b->start, b->first);
-    for (; s.key < b->last; s.key += KEYS) {
-        s.keys = b->last - s.key < KEYS ? b->last - s.key : KEYS;
+    for (; s.key < slim_last_key(b); s.key += KEYS) {
+        s.keys = slim_least(slim_last_key(b) - s.key, KEYS);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)s.queries,
                     (int)s.keys, (int)dim, shape->scale,
                     f->q + b->first * wide + h * dim, (int)wide,

@@ -8,6 +8,7 @@
 struct slim_token_block {
     size_t start, first, last;
     size_t sequence, sequence_end; /* numbers of the sequence's blocks */
+    size_t prefix; /* tokens before this one are seen by all of it */
 };
 
 /* All sequences in blocks of at most `size` tokens, in order; *count of them.
@@ -21,6 +22,12 @@ static inline size_t slim_first_key(size_t window, size_t start, size_t query)
     return window != 0 && query - start >= window ? query - window + 1 : start;
 }
 
+/* One past the last token that any query of a block sees. */
+static inline size_t slim_last_key(const struct slim_token_block *block)
+{
+    return block->last > block->prefix ? block->last : block->prefix;
+}
+
 /* About the operations of one product of all queries with their keys. */
 double slim_attention_work(const struct slim_attention_shape *shape);
 
@@ -28,7 +35,7 @@ double slim_attention_work(const struct slim_attention_shape *shape);
 struct slim_logits {
     float *at; /* (queries, keys) */
     size_t query, queries, key, keys;
-    size_t start, window; /* of the sequence */
+    size_t start, window, prefix; /* of the sequence */
     float slope;
 };
 
@@ -44,7 +51,8 @@ static inline void slim_logits_seen(const struct slim_logits *s, size_t row,
     size_t query = s->query + row;
     size_t low = slim_first_key(s->window, s->start, query);
 
-    *hi = query < s->key ? 0 : slim_least(query - s->key + 1, s->keys);
+    size_t end = query + 1 > s->prefix ? query + 1 : s->prefix;
+    *hi = end <= s->key ? 0 : slim_least(end - s->key, s->keys);
     *lo = low > s->key ? slim_least(low - s->key, *hi) : 0;
 }
 

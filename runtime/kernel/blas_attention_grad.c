@@ -131,10 +131,12 @@ static void meet(const struct backward *b, const struct slim_token_block *query,
     const struct slim_attention_shape *shape = b->shape;
     size_t heads = shape->heads, dim = shape->dim, window = shape->window;
     size_t kv = h / (heads / shape->kv_heads);
-    size_t from = query->first > key->first ? query->first : key->first;
-    size_t until = key->last < query->last ? key->last : query->last;
+    bool all = key->first < key->prefix; /* queries before the keys, too */
+    size_t from = all || query->first > key->first ? query->first : key->first;
+    size_t until = slim_least(key->last, slim_last_key(query));
 
-    if (from >= query->last || (window && until + window <= from + 1))
+    if (from >= query->last || until <= key->first ||
+        (window && until + window <= from + 1))
         return;
     struct pair x = {
         .p = b->p + worker * BLOCK * BLOCK,
@@ -155,6 +157,7 @@ static void meet(const struct backward *b, const struct slim_token_block *query,
         .keys = until - key->first,
         .start = query->start,
         .window = window,
+        .prefix = query->prefix,
         .slope = shape->slopes ? shape->slopes[h] : 0,
     };
 
@@ -171,9 +174,10 @@ static void meet_keys(const struct backward *b, size_t j, size_t kv,
 {
     const struct slim_token_block *key = &b->blocks[j];
     size_t rep = b->shape->heads / b->shape->kv_heads;
+    size_t first = key->first < key->prefix ? key->sequence : j;
 
     for (size_t h = kv * rep; h < (kv + 1) * rep; h++)
-        for (size_t i = j; i < key->sequence_end; i++)
+        for (size_t i = first; i < key->sequence_end; i++)
             meet(b, &b->blocks[i], key, h, worker);
 }
 
@@ -200,7 +204,7 @@ static void queries_tile(void *context, size_t tile, size_t worker)
     const struct backward *b = context;
     size_t i = tile / b->shape->heads, h = tile % b->shape->heads;
 
-    for (size_t j = b->blocks[i].sequence; j <= i; j++)
+    for (size_t j = b->blocks[i].sequence; j < b->blocks[i].sequence_end; j++)
         meet(b, &b->blocks[i], &b->blocks[j], h, worker);
 }
 

@@ -66,6 +66,7 @@ SLIM_INLINE void philox_run(uint32_t bits[RUN], uint64_t first, uint64_t seed,
                             uint64_t stream)
 {
     uint32_t x0[LANES], x1[LANES], x2[LANES], x3[LANES];
+    uint32_t word[4 * LANES];
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
 
     for (size_t l = 0; l < LANES; l++) {
@@ -88,10 +89,14 @@ SLIM_INLINE void philox_run(uint32_t bits[RUN], uint64_t first, uint64_t seed,
         key1 += 0xbb67ae85u;
     }
     for (size_t l = 0; l < LANES; l++) {
-        const uint32_t word[4] = { x0[l], x1[l], x2[l], x3[l] };
-
-        for (size_t j = 0; j < 8; j++)
-            bits[8 * l + j] = word[j / 2] >> 16 * (j % 2) & 0xffffu;
+        word[4 * l] = x0[l];
+        word[4 * l + 1] = x1[l];
+        word[4 * l + 2] = x2[l];
+        word[4 * l + 3] = x3[l];
+    }
+    for (size_t i = 0; i < 4 * LANES; i++) {
+        bits[2 * i] = word[i] & 0xffffu;
+        bits[2 * i + 1] = word[i] >> 16;
     }
 }
 
@@ -100,6 +105,7 @@ static void drop_range(const struct dropout *d, size_t first, size_t last)
 {
     const float up = d->up;
     const uint32_t bound = d->bound;
+    const bool add = d->add;
 
     for (size_t i = first; i < last; i += RUN) {
         size_t n = last - i < RUN ? last - i : RUN;
@@ -108,12 +114,11 @@ static void drop_range(const struct dropout *d, size_t first, size_t last)
         uint32_t bits[RUN];
 
         philox_run(bits, i / 8, d->seed, d->stream);
-        if (d->add) {
-            for (size_t j = 0; j < n; j++)
-                y[j] += bits[j] < bound ? 0.0f : x[j] * up;
-        } else {
-            for (size_t j = 0; j < n; j++)
-                y[j] = bits[j] < bound ? 0.0f : x[j] * up;
+#pragma omp simd
+        for (size_t j = 0; j < n; j++) {
+            float kept = x[j] * up, before = add ? y[j] : 0.0f;
+
+            y[j] = before + (bits[j] < bound ? 0.0f : kept);
         }
     }
 }

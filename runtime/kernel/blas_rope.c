@@ -9,7 +9,7 @@ struct rope {
     float *x;
     const float *cosine, *sine;
     const int32_t *positions;
-    size_t tokens, heads, dim, half;
+    size_t tokens, heads, dim, half, places;
     float direction; /* -1: the inverse */
     bool pairs;
 };
@@ -53,7 +53,8 @@ static void rope_tile(void *context, size_t tile, size_t worker)
 
     (void)worker;
     for (size_t i = first * r->heads; i < last * r->heads; i++) {
-        size_t row = (size_t)r->positions[i / r->heads] * r->half;
+        size_t at = i / r->heads * r->places + i % r->heads % r->places;
+        size_t row = (size_t)r->positions[at] * r->half;
 
         (r->pairs ? rotate_neighbours
                   : rotate_halves)(r->x + i * r->dim, r->cosine + row,
@@ -64,7 +65,8 @@ static void rope_tile(void *context, size_t tile, size_t worker)
 /* Products and sums in f32: three roundings an element. */
 void slim_blas_rope(float *x, const float *cosine, const float *sine,
                     const int32_t *positions, size_t tokens, size_t heads,
-                    size_t dim, size_t rotary, bool pairs, bool inverse)
+                    size_t dim, size_t rotary, size_t places, bool pairs,
+                    bool inverse)
 {
     struct rope r = { .x = x,
                       .cosine = cosine,
@@ -74,6 +76,7 @@ void slim_blas_rope(float *x, const float *cosine, const float *sine,
                       .heads = heads,
                       .dim = dim,
                       .half = rotary / 2,
+                      .places = places,
                       .direction = inverse ? -1.0f : 1.0f,
                       .pairs = pairs };
 

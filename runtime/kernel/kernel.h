@@ -24,7 +24,9 @@ struct slim_attention_shape {
     size_t dim;             /* of a head */
     size_t window;          /* 0: unlimited; else key > query - window */
     float scale;
-    const float *slopes; /* [heads] ALiBi, or NULL */
+    const float *slopes;  /* [heads] ALiBi, or NULL */
+    const size_t *prefix; /* [sequences] so many tokens at the start of each
+                             are seen by all of it, or NULL */
 };
 
 /*
@@ -86,12 +88,14 @@ struct slim_kernels {
     void (*center)(float *y, const float *x, size_t rows, size_t width,
                    bool add);
 
-    /* Rotates q or k in place: x[tokens, heads * dim]. positions[tokens] index
-     * the angle tables cosine, sine [positions, rotary / 2]. pairs: (2t, 2t+1)
-     * instead of (t, t + rotary/2). inverse: the transpose, the backward. */
+    /* Rotates q or k in place: x[tokens, heads * dim]. positions[tokens,
+     * places] index the angle tables cosine, sine [positions, rotary / 2]: head
+     * h has place h % places. pairs: (2t, 2t+1) instead of (t, t + rotary/2).
+     * inverse: the transpose, the backward. */
     void (*rope)(float *x, const float *cosine, const float *sine,
                  const int32_t *positions, size_t tokens, size_t heads,
-                 size_t dim, size_t rotary, bool pairs, bool inverse);
+                 size_t dim, size_t rotary, size_t places, bool pairs,
+                 bool inverse);
 
     /* Causal attention inside each sequence. q,o [tokens, heads*dim]; k,v
      * [tokens, kv_heads*dim]. lse [tokens * heads]: log of the softmax
@@ -101,7 +105,8 @@ struct slim_kernels {
                       const float *v, const struct slim_attention_shape *shape);
     /* The last `rows` tokens of one sequence, whose keys and values are all at
      * hand: q,o [rows, heads*dim]; k,v [keys, kv_heads*dim], rows <= keys.
-     * shape->sequences and starts are not read. */
+     * shape->sequences, starts and prefix are not read: a prefix is behind
+     * them. */
     void (*attention_step)(float *o, const float *q, const float *k,
                            const float *v, size_t rows, size_t keys,
                            const struct slim_attention_shape *shape);
@@ -192,9 +197,10 @@ size_t slim_threads(void);
 
 /*
  * OpenBLAS chooses its kernels in a library constructor and may take a new CPU
- * for an old one (reference/performance.md). If the name it chose is below what
- * cpuid offers and OPENBLAS_CORETYPE is not set, sets it and starts the program
- * again, as it does to make waiting threads sleep; returns what it found for --verbose ("SkylakeX, was Prescott").
+ * for an old one. If the name it chose is below what cpuid offers and
+ * OPENBLAS_CORETYPE is not set, sets it and starts the program again, as it
+ * does to make waiting threads sleep; returns what it found for --verbose
+ * ("SkylakeX, was Prescott").
  */
 const char *slim_blas_fix(char **argv);
 

@@ -36,20 +36,30 @@ static size_t first_key(const struct slim_attention_shape *shape, size_t start,
     return back != 0 && i - start >= back ? i - back + 1 : start;
 }
 
+/* One past the last key that query `i` of sequence s sees: itself, or the rest
+ * of the prefix that it is in. */
+static size_t end_keys(const struct slim_attention_shape *shape, size_t s,
+                       size_t i)
+{
+    size_t prefix = shape->prefix ? shape->starts[s] + shape->prefix[s] : 0;
+
+    return i + 1 > prefix ? i + 1 : prefix;
+}
+
 /* logits[j - first] = scale q_i . k_j + slope (j - i) for the keys j = first
- * .. i that query i of head h sees; qi is that head's part of its row. */
+ * .. end - 1 that query i of head h sees; qi is that head's part of its row. */
 static void row_logits(double *logits, const float *qi, const float *k,
-                       size_t i, size_t first, size_t h,
+                       size_t i, size_t first, size_t end, size_t h,
                        const struct slim_attention_shape *shape)
 {
     size_t dim = shape->dim, kv = h / (shape->heads / shape->kv_heads);
     double slope = shape->slopes ? (double)shape->slopes[h] : 0.0;
 
-    for (size_t j = first; j <= i; j++) {
+    for (size_t j = first; j < end; j++) {
         const float *kj = k + (j * shape->kv_heads + kv) * dim;
 
-        logits[j - first] =
-            (double)shape->scale * dot(qi, kj, dim) - slope * (double)(i - j);
+        logits[j - first] = (double)shape->scale * dot(qi, kj, dim) -
+                            slope * ((double)i - (double)j);
     }
 }
 
@@ -69,22 +79,22 @@ static double softmax(double *p, size_t n)
     return lse;
 }
 
-/* One head of one query: `first` .. i are the keys that it sees. p has room for
- * them. Returns the logarithm of the softmax's denominator. */
+/* One head of one query: `first` .. end - 1 are the keys that it sees. p has room
+ * for them. Returns the logarithm of the softmax's denominator. */
 static double one_query(float *o, double *p, const float *q, const float *k,
-                        const float *v, size_t i, size_t first, size_t h,
-                        const struct slim_attention_shape *shape)
+                        const float *v, size_t i, size_t first, size_t end,
+                        size_t h, const struct slim_attention_shape *shape)
 {
     size_t dim = shape->dim, kv_heads = shape->kv_heads;
     size_t kv = h / (shape->heads / kv_heads);
 
-    row_logits(p, q, k, i, first, h, shape);
-    double lse = softmax(p, i - first + 1);
+    row_logits(p, q, k, i, first, end, h, shape);
+    double lse = softmax(p, end - first);
 
     for (size_t d = 0; d < dim; d++) {
         double sum = 0;
 
-        for (size_t j = first; j <= i; j++)
+        for (size_t j = first; j < end; j++)
             sum += p[j - first] * (double)v[(j * kv_heads + kv) * dim + d];
         o[d] = (float)sum;
     }
@@ -94,7 +104,8 @@ static double one_query(float *o, double *p, const float *q, const float *k,
 /*
  * Attention (Vaswani et al. 2017, arXiv:1706.03762, eq. 1), causal, in each
  * sequence apart. For query i of head h, over the keys j <= i of its sequence
- * (with a window: j > i - window), g = h / rep the key/value head:
+ * (with a window: j > i - window; with a prefix also all j in that, as in Raffel
+ * et al. 2020, arXiv:1910.10683, fig. 4), g = h / rep the key/value head:
  *
  *     p[j] = softmax over j of (scale q[i][h] . k[j][g] - slopes[h] (i - j))
  *     o[i][h] = sum over j of p[j] v[j][g]
@@ -120,9 +131,9 @@ void slim_ref_attention(float *o, float *lse, const float *q, const float *k,
         for (size_t ih = shape->starts[s] * heads;
              ih < shape->starts[s + 1] * heads; ih++) {
             size_t i = ih / heads, h = ih % heads;
-            double l =
-                one_query(o + ih * dim, p, q + ih * dim, k, v, i,
-                          first_key(shape, shape->starts[s], i), h, shape);
+            double l = one_query(o + ih * dim, p, q + ih * dim, k, v, i,
+                                 first_key(shape, shape->starts[s], i),
+                                 end_keys(shape, s, i), h, shape);
 
             if (lse)
                 lse[ih] = (float)l;
@@ -142,7 +153,7 @@ void slim_ref_attention_step(float *o, const float *q, const float *k,
         size_t i = keys - rows + rh / heads;
 
         (void)one_query(o + rh * dim, p, q + rh * dim, k, v, i,
-                        first_key(shape, 0, i), rh % heads, shape);
+                        first_key(shape, 0, i), i + 1, rh % heads, shape);
     }
     free(p);
 }
@@ -157,20 +168,21 @@ struct backward {
     double *p;       /* (length) */
 };
 
-/* Adds what query i of head h of the sequence at `start` sends back. */
-static void query_grad(struct backward *b, size_t start, size_t i, size_t h)
+/* Adds what query i of head h of sequence s sends back. */
+static void query_grad(struct backward *b, size_t s, size_t i, size_t h)
 {
     const struct slim_attention_shape *shape = b->shape;
+    size_t start = shape->starts[s], end = end_keys(shape, s, i);
     size_t dim = shape->dim, kv_heads = shape->kv_heads;
     size_t first = first_key(shape, start, i), at = i * shape->heads + h;
     const float *qi = b->q + at * dim, *doi = b->d_o + at * dim;
     double mean = dot(doi, b->o + at * dim, dim);
 
     row_logits(b->p, b->q + (i * b->shape->heads + h) * b->shape->dim, b->k, i,
-               first, h, shape);
-    (void)softmax(b->p, i - first + 1);
+               first, end, h, shape);
+    (void)softmax(b->p, end - first);
     memset(b->dq, 0, dim * sizeof *b->dq);
-    for (size_t j = first; j <= i; j++) {
+    for (size_t j = first; j < end; j++) {
         size_t jg = (j * kv_heads + h / (shape->heads / kv_heads)) * dim;
         size_t to = jg - start * kv_heads * dim;
         double p = b->p[j - first];
@@ -224,7 +236,7 @@ void slim_ref_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
         memset(b.dk, 0, count * sizeof *b.dk);
         memset(b.dv, 0, count * sizeof *b.dv);
         for (size_t at = start * heads; at < end * heads; at++) {
-            query_grad(&b, start, at / heads, at % heads);
+            query_grad(&b, s, at / heads, at % heads);
             store(dq + at * dim, b.dq, dim);
         }
         store(dk + start * step, b.dk, count);

@@ -14,16 +14,18 @@
  *
  * x             (tokens, heads * dim)         in place
  * cosine, sine  (positions, rotary / 2)
- * positions     (tokens)
+ * positions     (tokens, places)    head h has place h % places
  */
 void slim_ref_rope(float *x, const float *cosine, const float *sine,
                    const int32_t *positions, size_t tokens, size_t heads,
-                   size_t dim, size_t rotary, bool pairs, bool inverse)
+                   size_t dim, size_t rotary, size_t places, bool pairs,
+                   bool inverse)
 {
     size_t half = rotary / 2, step = pairs ? 2 : 1, apart = pairs ? 1 : half;
 
     for (size_t i = 0; i < tokens * heads; i++) {
-        size_t row = (size_t)positions[i / heads] * half;
+        size_t at = i / heads * places + i % heads % places;
+        size_t row = (size_t)positions[at] * half;
         float *head = x + i * dim;
 
         for (size_t t = 0; t < half; t++) {

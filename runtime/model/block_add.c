@@ -18,27 +18,8 @@ static float add_scale(const struct slim_step *step)
     return (float)step->node->settings[SLIM_ADD_SCALE];
 }
 
-/* y[tokens, out] = x S */
-static enum slim_status shortcut_forward(struct slim_step *step,
-                                         const float *shortcut)
-{
-    const uint16_t *narrow;
-
-    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK)
-        return SLIM_FAILED;
-    if (narrow)
-        step->kernels->narrow->linear_grad_x(step->y, step->x[0], narrow,
-                                             step->tokens, step->width_out,
-                                             step->width[0], false);
-    else
-        step->kernels->matmul(step->y, step->x[0], shortcut, step->tokens,
-                              step->width[0], step->width_out, false);
-    return SLIM_OK;
-}
-
 static enum slim_status add_forward(struct slim_step *step)
 {
-    const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
     size_t count = step->tokens * step->width_out;
     const float *stream = step->x[0], *block = step->x[1];
     float scale = add_scale(step);
@@ -49,9 +30,12 @@ static enum slim_status add_forward(struct slim_step *step)
                          "stream of %zu",
                          step->node->name, step->node->layer, step->width[1],
                          step->width_out);
-    if (shortcut) {
-        if (shortcut_forward(step, shortcut) != SLIM_OK)
+    if (slim_step_weight(step, SLIM_ADD_SHORTCUT)) {
+        struct slim_matrix shortcut;
+
+        if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT) != SLIM_OK)
             return SLIM_FAILED;
+        slim_step_multiply_back(step, step->y, stream, &shortcut, false);
         stream = step->y;
     }
     step->kernels->combine(step->y, scale, stream, block, count);
@@ -65,15 +49,14 @@ static void give(const struct slim_step *step, float *dx, const float *dy,
 }
 
 /* dS[in, out] += stream^T dy; dstream = dy S^T. */
-static enum slim_status shortcut_backward(struct slim_step *step,
-                                          const float *shortcut)
+static enum slim_status shortcut_backward(struct slim_step *step)
 {
     size_t count = step->tokens * step->width_out;
     float *grad = slim_step_grad(step, SLIM_ADD_SHORTCUT);
     float *scaled = NULL, *back = NULL;
-    const uint16_t *narrow;
+    struct slim_matrix shortcut;
 
-    if (slim_step_narrow(&narrow, step, SLIM_ADD_SHORTCUT) != SLIM_OK ||
+    if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT) != SLIM_OK ||
         slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
                        step->tokens, step->width_out) != SLIM_OK ||
         slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,
@@ -81,16 +64,9 @@ static enum slim_status shortcut_backward(struct slim_step *step,
         return SLIM_FAILED;
     give(step, scaled, step->dy, count, add_scale(step), false);
     if (grad)
-        (narrow ? step->kernels->narrow->linear_grad_w
-                : step->kernels->linear_grad_w)(grad, step->x[0], scaled,
-                                                step->tokens, step->width_out,
-                                                step->width[0], true);
-    if (narrow)
-        step->kernels->narrow->linear(back, scaled, narrow, NULL, step->tokens,
-                                      step->width_out, step->width[0]);
-    else
-        step->kernels->linear(back, scaled, shortcut, NULL, step->tokens,
-                              step->width_out, step->width[0]);
+        slim_step_multiply_grad(step, grad, step->x[0], scaled, step->width[0],
+                                step->width_out);
+    slim_step_multiply(step, back, scaled, &shortcut, NULL);
     give(step, step->dx[0], back, step->tokens * step->width[0], 1.0f,
          step->add[0]);
     return SLIM_OK;
@@ -98,12 +74,11 @@ static enum slim_status shortcut_backward(struct slim_step *step,
 
 static enum slim_status add_backward(struct slim_step *step)
 {
-    const float *shortcut = slim_step_weight(step, SLIM_ADD_SHORTCUT);
     size_t count = step->tokens * step->width_out;
 
-    if (!shortcut)
+    if (!slim_step_weight(step, SLIM_ADD_SHORTCUT))
         give(step, step->dx[0], step->dy, count, add_scale(step), step->add[0]);
-    else if (shortcut_backward(step, shortcut) != SLIM_OK)
+    else if (shortcut_backward(step) != SLIM_OK)
         return SLIM_FAILED;
     give(step, step->dx[1], step->dy, count, 1.0f, step->add[1]);
     return SLIM_OK;

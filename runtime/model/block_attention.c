@@ -38,10 +38,13 @@ static void position_find(struct heads *out, const struct slim_step *step)
     int position = (int)settings[SLIM_ATTENTION_POSITION];
     size_t rotary = (size_t)settings[SLIM_ATTENTION_ROTARY_DIM];
     bool turns = position == SLIM_POSITION_ROPE_HALF ||
-                 position == SLIM_POSITION_ROPE_PAIRS;
+                 position == SLIM_POSITION_ROPE_PAIRS ||
+                 position == SLIM_POSITION_ROPE_GRID;
 
     out->pairs = position == SLIM_POSITION_ROPE_PAIRS;
     out->rotary = !turns ? 0 : rotary > 0 ? rotary : out->shape.dim;
+    if (position == SLIM_POSITION_ROPE_GRID)
+        out->rotary /= 2; /* of each half of a head */
 }
 
 static void heads_find(struct heads *out, const struct slim_step *step)
@@ -61,7 +64,8 @@ static void heads_find(struct heads *out, const struct slim_step *step)
                    .scale =
                        (float)(scale > 0.0 ? scale
                                            : 1.0 / sqrt((double)count.dim)),
-                   .slopes = slim_step_weight(step, SLIM_ATTENTION_SLOPES) },
+                   .slopes = slim_step_weight(step, SLIM_ATTENTION_SLOPES),
+                   .prefix = slim_prefix_ends(step) },
         .axis = count.axis,
         .q = count.kv * count.rep * count.dim,
         .kv = count.kv * count.dim,
@@ -72,18 +76,12 @@ static void heads_find(struct heads *out, const struct slim_step *step)
 static void rotate(const struct slim_step *step, const struct heads *heads,
                    float *q, float *k, bool inverse)
 {
-    const struct slim_angles *angles = &step->layer->angles;
-
     if (heads->rotary == 0)
         return;
-    step->kernels->rope(q, angles->cosine.data, angles->sine.data,
-                        step->layer->positions, step->tokens,
-                        heads->shape.heads, heads->shape.dim, heads->rotary,
-                        heads->pairs, inverse);
-    step->kernels->rope(k, angles->cosine.data, angles->sine.data,
-                        step->layer->positions, step->tokens,
-                        heads->shape.kv_heads, heads->shape.dim, heads->rotary,
-                        heads->pairs, inverse);
+    slim_angles_turn(step, q, heads->shape.heads, heads->shape.dim,
+                     heads->pairs, inverse);
+    slim_angles_turn(step, k, heads->shape.kv_heads, heads->shape.dim,
+                     heads->pairs, inverse);
 }
 
 static bool attention_fused(const struct slim_step *step)
@@ -199,6 +197,8 @@ static enum slim_status attention_forward(struct slim_step *step)
     float *parts[3] = { NULL }, *o = NULL, *lse = NULL;
     struct heads heads;
 
+    if (slim_prefix_fit(step) != SLIM_OK)
+        return SLIM_FAILED;
     heads_find(&heads, step);
     if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, step->record, ATTENTION_Q, &heads) != SLIM_OK ||
@@ -240,6 +240,8 @@ static enum slim_status attention_backward(struct slim_step *step)
     float *parts[3] = { NULL }, *d_o = NULL;
     struct heads heads;
 
+    if (slim_prefix_fit(step) != SLIM_OK)
+        return SLIM_FAILED;
     heads_find(&heads, step);
     if (slim_angles_fit(step, heads.rotary) != SLIM_OK ||
         qkv_parts(parts, step, work, WORK_Q, &heads) != SLIM_OK ||

@@ -55,14 +55,16 @@ static float embedding_scale(const struct slim_step *step)
 static enum slim_status embedding_forward(struct slim_step *step)
 {
     size_t count = step->tokens * step->width_out;
-    const float *positions = slim_step_weight(step, SLIM_EMBEDDING_POSITIONS);
+    const float *table = NULL, *positions = NULL;
     float scale = embedding_scale(step), *added = NULL;
     int32_t *rows = NULL;
 
-    if (ids_check(step) != SLIM_OK)
+    if (ids_check(step) != SLIM_OK ||
+        slim_step_table(&table, step, SLIM_EMBEDDING_WEIGHT) != SLIM_OK ||
+        slim_step_table(&positions, step, SLIM_EMBEDDING_POSITIONS) != SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(step->y, slim_step_weight(step, SLIM_EMBEDDING_WEIGHT),
-                         step->batch->ids, step->tokens, step->width_out);
+    step->kernels->embed(step->y, table, step->batch->ids, step->tokens,
+                         step->width_out);
     for (size_t i = 0; scale != 1.0f && i < count; i++)
         step->y[i] *= scale;
     if (!positions)

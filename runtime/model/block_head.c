@@ -48,21 +48,18 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
                                 struct slim_diag *diag)
 {
     struct slim_step step;
-    const uint16_t *narrow;
+    struct slim_matrix w;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
-        slim_step_narrow(&narrow, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+        slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
-    size_t width = slim_step_columns(&step, SLIM_HEAD_WEIGHT);
-    size_t vocab = slim_step_rows(&step, SLIM_HEAD_WEIGHT);
-    if (narrow)
-        kernels->narrow->cross_entropy(nll, x, narrow, bias, targets, rows,
-                                       width, vocab);
+    if (w.narrow)
+        kernels->narrow->cross_entropy(nll, x, w.narrow, bias, targets, rows,
+                                       w.columns, w.rows);
     else
-        kernels->cross_entropy(nll, x,
-                               slim_step_weight(&step, SLIM_HEAD_WEIGHT), bias,
-                               targets, rows, width, vocab);
+        kernels->cross_entropy(nll, x, w.wide, bias, targets, rows, w.columns,
+                               w.rows);
     return SLIM_OK;
 }
 
@@ -74,7 +71,7 @@ enum slim_status slim_head_loss_grad(double *nll, float *dx,
                                      const struct slim_kernels *kernels,
                                      struct slim_diag *diag)
 {
-    const uint16_t *narrow;
+    struct slim_matrix w;
     struct slim_step step;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK)
@@ -85,20 +82,17 @@ enum slim_status slim_head_loss_grad(double *nll, float *dx,
                          "an adapter on the head is not possible: its loss is "
                          "taken without a whole matrix of logits");
     step.grads = grads;
-    if (slim_step_narrow(&narrow, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+    if (slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
     float *dw = slim_step_grad(&step, SLIM_HEAD_WEIGHT);
     float *db = slim_step_grad(&step, SLIM_HEAD_BIAS);
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
-    size_t width = slim_step_columns(&step, SLIM_HEAD_WEIGHT);
-    size_t vocab = slim_step_rows(&step, SLIM_HEAD_WEIGHT);
-    if (narrow)
-        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, narrow, bias,
-                                            targets, weight, rows, width,
-                                            vocab);
+    if (w.narrow)
+        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow, bias,
+                                            targets, weight, rows, w.columns,
+                                            w.rows);
     else
-        kernels->cross_entropy_grad(nll, dx, dw, db, x,
-                                    slim_step_weight(&step, SLIM_HEAD_WEIGHT),
-                                    bias, targets, weight, rows, width, vocab);
+        kernels->cross_entropy_grad(nll, dx, dw, db, x, w.wide, bias, targets,
+                                    weight, rows, w.columns, w.rows);
     return SLIM_OK;
 }

@@ -1,4 +1,4 @@
-/* layer.c - one layer's weights in f32, and the loop over its blocks */
+/* layer.c - the loop over the blocks of a layer, forward and backward */
 #include "runtime/model/layer.h"
 
 #include "base/size.h"
@@ -27,127 +27,23 @@ void slim_layer_free(struct slim_layer *layer)
         return;
     free(layer->weights);
     free(layer->narrow);
-    free(layer->narrow_made);
+    free(layer->made);
     slim_floats_free(&layer->storage);
     for (size_t i = 0; i < SLIM_POOL; i++)
         slim_floats_free(&layer->pool.items[i]);
     slim_record_free(&layer->kept);
     slim_record_free(&layer->work);
     slim_record_free(&layer->side);
-    slim_floats_free(&layer->angles.cosine);
-    slim_floats_free(&layer->angles.sine);
+    slim_angles_free(&layer->angles);
+    slim_prefix_free(&layer->prefix);
     free(layer->positions);
     free(layer);
-}
-
-static void layer_point(struct slim_layer *layer, struct slim_model *model,
-                        long index)
-{
-    const struct slim_arch *arch = model->info->arch;
-
-    layer->model = model;
-    layer->shape = model->shape;
-    layer->arch = arch;
-    layer->index = index;
-    layer->first = index < 0 ? 0 : arch->layer_first[index];
-    layer->last = index < 0                      ? arch->layer_first[0]
-                  : (size_t)index < arch->layers ? arch->layer_first[index + 1]
-                                                 : arch->node_count;
-}
-
-/* A weight that some stage left in another size than the shape's would be
- * read past its end by the blocks. */
-static enum slim_status size_check(const struct slim_layer *layer,
-                                   const struct slim_tensor *tensor,
-                                   struct slim_diag *diag)
-{
-    const struct slim_tensor *owner = slim_model_owner(layer->model, tensor);
-    const struct slim_weight *weight = &layer->model->weights[owner->index];
-
-    for (size_t d = 0; d < tensor->dims_count; d++) {
-        size_t want = slim_tensor_size(layer->shape, tensor, d);
-        if (weight->size[d] != want)
-            return slim_fail(diag, "R122", (struct slim_span){ 0 },
-                             "tensor \"%s\" is %zu x %zu where dimension %zu "
-                             "of the model's shape is %zu",
-                             tensor->name, weight->size[0], weight->size[1], d,
-                             want);
-    }
-    return SLIM_OK;
-}
-
-/* Lays the layer's tensors out one after another, each from a cache line on,
- * and with `read` fills them; `total` floats are needed. */
-static enum slim_status weights_place(struct slim_layer *layer, bool read,
-                                      size_t *total, struct slim_diag *diag)
-{
-    size_t offset = 0;
-
-    for (size_t n = layer->first; n < layer->last; n++) {
-        for (size_t s = 0; s < SLIM_SLOTS; s++) {
-            const struct slim_tensor *tensor = layer->arch->nodes[n].slots[s];
-            if (!tensor || !slim_model_has(layer->model, tensor))
-                continue;
-            size_t count = slim_tensor_size(layer->shape, tensor, 0) *
-                           (tensor->dims_count > 1
-                                ? slim_tensor_size(layer->shape, tensor, 1)
-                                : 1);
-            if (size_check(layer, tensor, diag) != SLIM_OK)
-                return SLIM_FAILED;
-            if (read) {
-                float *weight = layer->storage.data + offset;
-                if (slim_model_read(weight, layer->model, tensor, diag) !=
-                    SLIM_OK)
-                    return SLIM_FAILED;
-                layer->weights[tensor->index] = weight;
-            }
-            offset += (count + 15) / 16 * 16;
-        }
-    }
-    *total = offset;
-    return SLIM_OK;
-}
-
-enum slim_status slim_layer_load(struct slim_layer *layer,
-                                 struct slim_model *model, long index,
-                                 struct slim_diag *diag)
-{
-    size_t tensors = model->info->arch->tensor_count, total = 0;
-
-    layer_point(layer, model, index);
-    if (tensors > layer->weight_count || !layer->weights) {
-        free(layer->weights);
-        free(layer->narrow_made);
-        layer->weights = calloc(tensors ? tensors : 1, sizeof(float *));
-        layer->narrow_made = calloc(tensors ? tensors : 1, 1);
-        layer->weight_count = 0;
-        if (!layer->weights || !layer->narrow_made)
-            return slim_fail(diag, "O101", (struct slim_span){ 0 },
-                             "out of memory: a table of %zu tensors", tensors);
-        layer->weight_count = tensors;
-    }
-    memset(layer->narrow_made, 0, layer->weight_count);
-    memset(layer->weights, 0, layer->weight_count * sizeof(float *));
-    if (weights_place(layer, false, &total, diag) != SLIM_OK ||
-        slim_floats_need(&layer->storage, total, 1, "the weights of a layer",
-                         diag) != SLIM_OK)
-        return SLIM_FAILED;
-    return weights_place(layer, true, &total, diag);
 }
 
 void slim_layer_limit(struct slim_layer *layer, size_t first, size_t last)
 {
     layer->first = first;
     layer->last = last;
-}
-
-float *slim_layer_weight(struct slim_layer *layer,
-                         const struct slim_tensor *tensor)
-{
-    if (tensor->index >= layer->weight_count)
-        return NULL;
-    layer->narrow_made[tensor->index] = 0;
-    return layer->weights[tensor->index];
 }
 
 /* The stream's site before the first block that reads it. */

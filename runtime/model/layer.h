@@ -40,13 +40,18 @@ struct slim_pool {
     bool used[SLIM_POOL];
 };
 
-/* Tables of rotary angles [positions, rotary / 2]; the same for every layer
- * with the same settings. */
+/* Tables of rotary angles; the same for every layer with the same
+ * frequencies. Two tables, one after the other, where longer sequences turn at
+ * frequencies of their own. */
 struct slim_angles {
-    double settings[SLIM_SETTINGS];
-    size_t rotary, positions;
-    struct slim_floats cosine, sine;
+    size_t rotary, positions, tables; /* rotary 0: there are none yet */
+    float amplitude;
+    struct slim_floats wanted, frequencies; /* [tables, rotary / 2] */
+    struct slim_floats cosine, sine; /* [tables * positions, rotary / 2] */
+    int32_t *rows;                   /* of the tables, for each token */
+    size_t row_room;
 };
+void slim_angles_free(struct slim_angles *angles);
 
 /* Keys and values, rotated, of the tokens of one sequence that have been; by
  * node of the layer. */
@@ -54,7 +59,16 @@ struct slim_cache {
     struct slim_floats *keys, *values; /* [room, kv_heads * dim] */
     size_t count;                      /* nodes */
     size_t room, past;                 /* tokens */
+    size_t prefix, mark;               /* of the first ones (slim_prefix) */
 };
+
+/* Of each sequence: how many tokens its prefix has, and the place of the mark,
+ * which those after the prefix take. */
+struct slim_prefix {
+    size_t *ends, *marks;
+    size_t room;
+};
+void slim_prefix_free(struct slim_prefix *prefix);
 
 struct slim_layer {
     struct slim_model *model;
@@ -65,16 +79,17 @@ struct slim_layer {
     float **weights;     /* by tensor->index; NULL: absent */
     size_t weight_count; /* entries of `weights` */
     struct slim_floats storage;
-    uint16_t *narrow;           /* their copies in bf16, at the same places */
-    size_t narrow_room;         /* numbers that fit */
-    unsigned char *narrow_made; /* by tensor->index */
+    uint16_t *narrow;    /* in bf16, at the same places */
+    size_t narrow_room;  /* numbers that fit */
+    unsigned char *made; /* by tensor->index: which of the two are there */
     struct slim_pool pool;
     struct slim_record kept; /* stands in for a record where no tape is */
     struct slim_record work; /* of one node, lost after it */
     struct slim_record side; /* of one linear: adapters */
     struct slim_angles angles;
-    struct slim_cache *cache; /* NULL: sequences are whole */
-    int32_t *positions;       /* of each token in its sequence */
+    struct slim_prefix prefix; /* of the node at work */
+    struct slim_cache *cache;  /* NULL: sequences are whole */
+    int32_t *positions;        /* of each token in its sequence */
     size_t position_room;
 };
 
@@ -121,13 +136,35 @@ SLIM_NODISCARD enum slim_status slim_step_part(float **out,
                                                size_t part, size_t rows,
                                                size_t width);
 
-/* The weight in the layer of a slot of the node; NULL: absent. */
+/* A weight matrix [rows, columns] in the one form that the kernels multiply;
+ * both NULL: absent. */
+struct slim_matrix {
+    const float *wide;
+    const uint16_t *narrow;
+    size_t rows, columns;
+};
+
+/* The weight in the layer of a slot of the node; NULL: absent. Numbers are
+ * there if it is a vector; of a matrix the other two make them. */
 float *slim_step_weight(const struct slim_step *step, size_t slot);
-/* The same rounded to bf16, made when first asked for; *out is NULL where the
- * kernels compute in f32. */
-SLIM_NODISCARD enum slim_status slim_step_narrow(const uint16_t **out,
+SLIM_NODISCARD enum slim_status slim_step_matrix(struct slim_matrix *out,
                                                  const struct slim_step *step,
                                                  size_t slot);
+/* In f32 whatever the kernels multiply: a table that rows are taken from. */
+SLIM_NODISCARD enum slim_status slim_step_table(const float **out,
+                                                const struct slim_step *step,
+                                                size_t slot);
+/* y[tokens, rows] = x w^T + bias */
+void slim_step_multiply(const struct slim_step *step, float *y, const float *x,
+                        const struct slim_matrix *w, const float *bias);
+/* dx[tokens, columns] (+)= dy w */
+void slim_step_multiply_back(const struct slim_step *step, float *dx,
+                             const float *dy, const struct slim_matrix *w,
+                             bool add);
+/* dw[rows, columns] += dy^T x */
+void slim_step_multiply_grad(const struct slim_step *step, float *dw,
+                             const float *dy, const float *x, size_t rows,
+                             size_t columns);
 /* Where the gradient of a slot goes; NULL: not wanted. */
 float *slim_step_grad(const struct slim_step *step, size_t slot);
 size_t slim_step_rows(const struct slim_step *step, size_t slot);
@@ -166,9 +203,18 @@ void slim_slice_put(float *fused, const float *part,
                     const struct slim_slice *slice, size_t tokens,
                     size_t width);
 
-/* Angle tables that reach `positions`, for the node's settings. */
+/* Finds the prefixes in the ids, for the node's settings. Sequences without the
+ * token that ends one have none. */
+SLIM_NODISCARD enum slim_status slim_prefix_fit(struct slim_step *step);
+/* prefix.ends, or NULL where the node knows no prefix. */
+const size_t *slim_prefix_ends(const struct slim_step *step);
+
+/* Angle tables that reach the longest sequence, for the node's settings. */
 SLIM_NODISCARD enum slim_status slim_angles_fit(struct slim_step *step,
                                                 size_t rotary);
+/* Turns x [tokens, heads * dim] by them, or back. */
+void slim_angles_turn(const struct slim_step *step, float *x, size_t heads,
+                      size_t dim, bool pairs, bool inverse);
 
 /* Adds, in floats. */
 void slim_add(float *y, const float *x, size_t count);

@@ -89,17 +89,11 @@ enum slim_status slim_linear_forward(struct slim_step *step, float *y,
     struct slim_adapter *adapter = adapter_of(step, slot);
     size_t out = slim_step_rows(step, slot);
     size_t in = slim_step_columns(step, slot);
-    const uint16_t *narrow;
+    struct slim_matrix w;
 
-    if (slim_step_narrow(&narrow, step, slot) != SLIM_OK)
+    if (slim_step_matrix(&w, step, slot) != SLIM_OK)
         return SLIM_FAILED;
-    if (narrow)
-        step->kernels->narrow->linear(
-            y, x, narrow, slim_step_weight(step, bias), step->tokens, in, out);
-    else
-        step->kernels->linear(y, x, slim_step_weight(step, slot),
-                              slim_step_weight(step, bias), step->tokens, in,
-                              out);
+    slim_step_multiply(step, y, x, &w, slim_step_weight(step, bias));
     return adapter ? adapter_forward(step, y, x, adapter, in, out) : SLIM_OK;
 }
 
@@ -158,20 +152,14 @@ enum slim_status slim_linear_backward(struct slim_step *step, float *dx,
     size_t out = slim_step_rows(step, slot);
     size_t in = slim_step_columns(step, slot);
     float *dw = slim_step_grad(step, slot), *db = slim_step_grad(step, bias);
-    const uint16_t *narrow;
+    struct slim_matrix w;
 
-    if (slim_step_narrow(&narrow, step, slot) != SLIM_OK)
+    if (slim_step_matrix(&w, step, slot) != SLIM_OK)
         return SLIM_FAILED;
-    if (dx && narrow)
-        step->kernels->narrow->linear_grad_x(dx, dy, narrow, step->tokens, in,
-                                             out, add);
-    else if (dx)
-        step->kernels->linear_grad_x(dx, dy, slim_step_weight(step, slot),
-                                     step->tokens, in, out, add);
+    if (dx)
+        slim_step_multiply_back(step, dx, dy, &w, add);
     if (dw)
-        (narrow ? step->kernels->narrow->linear_grad_w
-                : step->kernels->linear_grad_w)(dw, dy, x, step->tokens, in,
-                                                out, true);
+        slim_step_multiply_grad(step, dw, dy, x, out, in);
     if (db)
         step->kernels->bias_grad(db, dy, step->tokens, out, true);
     return adapter ? adapter_backward(step, dx, dy, x, adapter, in, out)

@@ -72,6 +72,11 @@ SLIM_NODISCARD enum slim_status slim_model_read(
     float *out, struct slim_model *model, const struct slim_tensor *tensor,
     struct slim_diag *diag);
 
+/* The same rounded to bf16, without a detour where the file holds bf16. */
+SLIM_NODISCARD enum slim_status slim_model_read_narrow(
+    uint16_t *out, struct slim_model *model, const struct slim_tensor *tensor,
+    const struct slim_narrow_kernels *kernels, struct slim_diag *diag);
+
 /* The tensor whose numbers these are: the embedding for a head that is tied to
  * it in the model's shape, else the tensor itself. */
 const struct slim_tensor *slim_model_owner(const struct slim_model *model,
@@ -98,7 +103,7 @@ SLIM_NODISCARD enum slim_status slim_model_keep(struct slim_model *model,
 /* ---- passes ---- */
 
 /*
- * One layer (or the part before, or after, all layers) with its weights in f32.
+ * One layer (or the part before, or after, all layers) with its weights.
  * `nodes` first..last-1 of arch->nodes. Reused from layer to layer.
  */
 struct slim_layer;
@@ -114,10 +119,11 @@ SLIM_NODISCARD enum slim_status slim_layer_load(struct slim_layer *layer,
  * the loaded part, at whose edges the stream alone is alive (a part of a layer
  * that ends with a residual add). The next load lifts it. */
 void slim_layer_limit(struct slim_layer *layer, size_t first, size_t last);
-/* The f32 weight in the loaded layer: may be written (training, rotation)
- * until the next load. NULL if the tensor is not in this layer. */
-float *slim_layer_weight(struct slim_layer *layer,
-                         const struct slim_tensor *tensor);
+/* The f32 weight in the loaded layer: may be written until the next pass or
+ * load. *out is NULL if the tensor is not in this layer. */
+SLIM_NODISCARD enum slim_status slim_layer_weight(
+    float **out, struct slim_layer *layer, const struct slim_tensor *tensor,
+    struct slim_diag *diag);
 
 /* What a caller may see while a layer runs: the input rows of a node. */
 struct slim_hooks {

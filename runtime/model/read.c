@@ -3,6 +3,7 @@
 #include "runtime/model/weight.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -189,4 +190,68 @@ enum slim_status slim_model_read(float *out, struct slim_model *model,
     memcpy(out, weight->buffer->data,
            weight->size[0] * weight->size[1] * sizeof(*out));
     return SLIM_OK;
+}
+
+/* The halves of a bf16 tensor as they are; false: one of them is no number. */
+static bool copy_halves(uint16_t *out, const struct slim_model *model,
+                        const struct slim_weight *weight,
+                        const struct slim_tensor *tensor)
+{
+    const struct slim_disk_tensor *disk = weight->disk;
+    const unsigned char *base =
+        model->maps->items[disk->file].data + disk->offset;
+    size_t rows = weight->size[0], columns = weight->size[1];
+    size_t line = disk->dims_count > 1 ? (size_t)disk->dims[1] : 1;
+    size_t down = tensor->transposed ? 1 : line;
+    size_t across = tensor->transposed ? line : 1;
+    int bad = 0;
+
+#pragma omp parallel for schedule(static) reduction(|                          \
+                                                    : bad)                     \
+    num_threads((int)slim_threads()) if (rows * columns > 65536)
+    for (long r = 0; r < (long)rows; r++) {
+        size_t i = weight->kept[0] ? weight->kept[0][r] : (size_t)r;
+        struct slim_selection from = { base + 2 * i * down, weight->kept[1],
+                                       columns, across };
+        uint16_t *row = out + (size_t)r * columns;
+        unsigned none = 0;
+
+        if (!from.kept && across == 1)
+            memcpy(row, from.base, columns * sizeof(*row));
+        else
+            for (size_t j = 0; j < columns; j++)
+                memcpy(&row[j], from.base + 2 * place(&from, j), sizeof(*row));
+        for (size_t j = 0; j < columns; j++)
+            none |= (unsigned)((row[j] & 0x7f80u) == 0x7f80u);
+        bad |= (int)none;
+    }
+    return bad == 0;
+}
+
+enum slim_status slim_model_read_narrow(
+    uint16_t *out, struct slim_model *model, const struct slim_tensor *tensor,
+    const struct slim_narrow_kernels *kernels, struct slim_diag *diag)
+{
+    const struct slim_tensor *owner = slim_model_owner(model, tensor);
+    const struct slim_weight *weight = &model->weights[owner->index];
+    size_t count = weight->size[0] * weight->size[1];
+
+    if (weight->buffer) {
+        kernels->narrow(out, weight->buffer->data, count);
+        return SLIM_OK;
+    }
+    if (weight->disk && weight->disk->dtype == SLIM_DTYPE_BF16 &&
+        copy_halves(out, model, weight, owner))
+        return SLIM_OK;
+
+    float *wide = malloc((count ? count : 1) * sizeof(*wide));
+    if (!wide)
+        return slim_fail(diag, "O101", (struct slim_span){ 0 },
+                         "out of memory: %zu numbers of \"%s\"", count,
+                         tensor->name);
+    enum slim_status status = slim_model_read(wide, model, tensor, diag);
+    if (status == SLIM_OK)
+        kernels->narrow(out, wide, count);
+    free(wide);
+    return status;
 }

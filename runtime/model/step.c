@@ -4,7 +4,6 @@
 #include "base/progress.h"
 #include "base/random.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum slim_status slim_step_part(float **out, struct slim_step *step,
@@ -17,43 +16,6 @@ enum slim_status slim_step_part(float **out, struct slim_step *step,
         SLIM_OK)
         return SLIM_FAILED;
     *out = floats->data;
-    return SLIM_OK;
-}
-
-float *slim_step_weight(const struct slim_step *step, size_t slot)
-{
-    const struct slim_tensor *tensor = step->node->slots[slot];
-
-    return tensor ? step->layer->weights[tensor->index] : NULL;
-}
-
-enum slim_status slim_step_narrow(const uint16_t **out,
-                                  const struct slim_step *step, size_t slot)
-{
-    struct slim_layer *layer = step->layer;
-    const float *weight = slim_step_weight(step, slot);
-
-    *out = NULL;
-    if (!step->kernels->narrow || !weight)
-        return SLIM_OK;
-    if (layer->narrow_room < layer->storage.capacity) {
-        free(layer->narrow);
-        layer->narrow = malloc(layer->storage.capacity * sizeof(uint16_t));
-        layer->narrow_room = layer->narrow ? layer->storage.capacity : 0;
-        memset(layer->narrow_made, 0, layer->weight_count);
-    }
-    if (!layer->narrow)
-        return slim_fail(step->diag, "O101", (struct slim_span){ 0 },
-                         "out of memory: %zu numbers in bf16",
-                         layer->storage.capacity);
-    size_t index = step->node->slots[slot]->index;
-    uint16_t *copy = layer->narrow + (weight - layer->storage.data);
-    if (!layer->narrow_made[index])
-        step->kernels->narrow->narrow(copy, weight,
-                                      slim_step_rows(step, slot) *
-                                          slim_step_columns(step, slot));
-    layer->narrow_made[index] = 1;
-    *out = copy;
     return SLIM_OK;
 }
 

@@ -248,7 +248,7 @@ static enum slim_status train(struct slim_trainer *trainer,
     if (is_lora(op)) {
         trainer->adapters = slim_lora_new(
             trainer->model->shape, (enum slim_targets)args->targets,
-            (size_t)args->r, args->alpha, (uint64_t)args->how.seed);
+            (size_t)args->r, args->alpha, (uint64_t)trainer->how->seed);
         if (!trainer->adapters)
             return slim_fail(run->diag, "O001", op->span,
                              "out of memory for adapters of rank %ld", args->r);
@@ -264,13 +264,17 @@ static enum slim_status run_recover(struct slim_run *run,
 {
     const struct recover_args *args = op->args;
     struct slim_result *result = slim_run_result(run, op);
+    const struct slim_sample *sample = slim_op_sample(op);
+    /* the sample keeps the seed; it is that of all that is random here */
+    struct slim_training how = args->how;
     struct slim_trainer trainer = { .run = run,
                                     .op = op,
-                                    .how = &args->how,
+                                    .how = &how,
                                     .model = slim_model_copy(
                                         slim_run_model(run, op)),
                                     .records = slim_run_tokens(run, op) };
 
+    how.seed = sample ? sample->seed : how.seed;
     if (!trainer.model)
         return slim_fail(run->diag, "O001", op->span, "out of memory");
     if (trainer.records->sequences < 2)
@@ -292,7 +296,7 @@ static enum slim_status run_recover(struct slim_run *run,
 const struct slim_stage slim_stage_recover = {
     .name = "recover",
     .summary = "train the smaller model back towards what it was",
-    .version = 1,
+    .version = 2,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL,
     .gives = SLIM_TYPE_MODEL,

@@ -2,6 +2,7 @@
 #include "runtime/stage/rotate.h"
 
 #include "base/text.h"
+#include "runtime/record.h"
 #include "runtime/store/causes.h"
 
 #include <math.h>
@@ -272,7 +273,10 @@ static enum slim_status run_rotate(struct slim_run *run,
                                  op->after, op->text)
             : slim_rotate_model(&result->model, &result->rotation, run, op,
                                 op->after, op->text);
-    return status == SLIM_OK ? self_test(run, op, result->model) : status;
+    if (status != SLIM_OK)
+        return status;
+    slim_figure_spectrum(run, op, result->rotation);
+    return self_test(run, op, result->model);
 }
 
 /* A slice that follows at once changes defaults, and one that follows at all

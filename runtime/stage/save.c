@@ -160,7 +160,8 @@ static const char *outside_save(struct slim_run *run, const struct slim_op *op)
     struct stat info;
 
     for (; *files; files++)
-        if (stat(slim_path_join(run->arena, args->path, *files), &info) == 0)
+        if (strcmp(*files, "run.json") != 0 && /* results come later */
+            stat(slim_path_join(run->arena, args->path, *files), &info) == 0)
             slim_text_printf(&text, "%s %lld %lld %lld.%09ld\n", *files,
                              (long long)info.st_ino, (long long)info.st_size,
                              (long long)info.st_mtim.tv_sec,

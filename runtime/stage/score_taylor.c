@@ -120,15 +120,15 @@ static enum slim_status visit(void *context, long layer, size_t window,
     const struct slim_arch *arch = taylor->scoring->model->shape->arch;
 
     (void)layer;
-    (void)diag;
     for (size_t i = 0; i < arch->tensor_count; i++) {
         const struct slim_tensor *tensor = &arch->tensors[i];
-        const float *w;
+        float *w;
         if (!grads[i])
             continue;
         if (taylor->fisher && add_sample(taylor, tensor, grads[i]) != SLIM_OK)
             return SLIM_FAILED;
-        w = slim_layer_weight(weights, tensor);
+        if (slim_layer_weight(&w, weights, tensor, diag) != SLIM_OK)
+            return SLIM_FAILED;
         if (!w || (taylor->fisher && window + 1 < taylor->windows))
             continue;
         if (fold(taylor, tensor, w, grads[i]) != SLIM_OK)

@@ -2,6 +2,7 @@
 #include "runtime/stage/rotate.h"
 
 #include "base/text.h"
+#include "runtime/record.h"
 #include "runtime/store/memo.h"
 
 #include <stddef.h>
@@ -173,6 +174,8 @@ static enum slim_status run_slice(struct slim_run *run,
         result->rotation_free = slim_rotation_free;
         status = slim_rotate_blocks(&result->model, &result->rotation, run,
                                     rotate, op->after, op->text);
+        if (status == SLIM_OK)
+            slim_figure_spectrum(run, op, result->rotation);
     }
     if (status == SLIM_OK)
         describe(run, turned->rotation ? turned->rotation : result->rotation,

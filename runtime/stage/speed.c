@@ -133,6 +133,7 @@ enum slim_status slim_speed_latency(double *out, struct slim_run *run,
 const char *slim_speed_protocol(struct slim_run *run,
                                 const struct slim_speed *speed)
 {
-    return slim_arena_printf(run->arena, "len=%zu n=%zu threads=%zu f32",
-                             speed->length, speed->tokens, slim_threads());
+    return slim_arena_printf(run->arena, "len=%zu n=%zu threads=%zu %s",
+                             speed->length, speed->tokens, slim_threads(),
+                             run->program->compute);
 }

@@ -61,6 +61,8 @@ static void print(struct slim_text *out, const struct slim_kept *e)
     put_text(out, "outside", e->outside);
     put_text(out, "detail", e->detail);
     put_text(out, "report", e->report);
+    put_text(out, "figures", e->figures);
+    put_text(out, "saved", e->saved);
     slim_text_printf(out, "seconds %.17g\namount %.17g\nmade %lld\n",
                      e->seconds, e->amount, (long long)e->made);
     for (size_t i = 0; i < e->cause_count; i++) {
@@ -179,9 +181,10 @@ static const char **text_field(struct slim_kept *e, const char *name)
         const char *name;
         const char **field;
     } fields[] = {
-        { "stage", &e->stage },   { "text", &e->text },
-        { "recipe", &e->recipe }, { "outside", &e->outside },
-        { "detail", &e->detail }, { "report", &e->report },
+        { "stage", &e->stage },     { "text", &e->text },
+        { "recipe", &e->recipe },   { "outside", &e->outside },
+        { "detail", &e->detail },   { "report", &e->report },
+        { "figures", &e->figures }, { "saved", &e->saved },
     };
 
     for (size_t i = 0; i < SLIM_COUNT(fields); i++)

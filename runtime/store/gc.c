@@ -2,7 +2,7 @@
 #include "runtime/store/gc.h"
 
 #include "runtime/store/journal.h"
-#include "runtime/store/record.h"
+#include "runtime/store/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +96,7 @@ static void read_pin(void *context, const char *path,
     if (!slim_file_exists(lock))
         (void)unlink(path);
     else
-        slim_record_keys(lock, work->store->arena, mark_pinned, work->out);
+        slim_ledger_keys(lock, work->store->arena, mark_pinned, work->out);
 }
 
 void slim_listing_make(struct slim_listing *out, struct slim_store *store)

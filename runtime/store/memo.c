@@ -351,6 +351,10 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
             op->stage->keep.outside ? op->stage->keep.outside(run, op) : NULL,
         .detail = run->detail,
         .report = report ? report->data : NULL,
+        .figures = run->results[op->id].figures,
+        .saved = op->stage->keep.outside && run->saved_count
+                     ? run->saved[run->saved_count - 1]
+                     : NULL,
         .seconds = seconds,
         .amount = op->amount.value,
         .made = (int64_t)time(NULL),

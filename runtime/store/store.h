@@ -112,6 +112,8 @@ struct slim_kept {
     const char *outside;       /* what it left outside the store, or NULL */
     const char *detail;        /* the middle of its line, or NULL */
     const char *report;        /* extra lines, or NULL */
+    const char *figures;       /* to plot, or NULL */
+    const char *saved;         /* the directory it wrote, or NULL */
     double seconds;            /* it took */
     double amount;             /* as the statement says it; 0: none */
     int64_t made;              /* seconds since 1970 */

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "runtime/record.h"
 #include "runtime/store/journal.h"
 
 #include <math.h>
@@ -246,17 +247,27 @@ static enum slim_status validate(double *loss, struct slim_trainer *trainer)
     return status;
 }
 
+#define CURVE_PARTS 3
+
 /* ---- the journal: a unit is a step ----
  *
  * Weights, moments, and what is said about the losses. The position in the
  * data, the rate and every random number follow from the number of the step.
  */
 
-static struct slim_journal_part *state_parts(struct slim_trainer *trainer)
+static struct slim_journal_part *state_parts(struct slim_trainer *trainer,
+                                             struct slim_curve *curve)
 {
-    struct slim_journal_part *parts =
-        SLIM_NEW_ARRAY(trainer->run->arena, 3 * trainer->learned_count + 1,
-                       struct slim_journal_part);
+    size_t at = 3 * trainer->learned_count;
+    struct slim_journal_part *parts = SLIM_NEW_ARRAY(
+        trainer->run->arena, at + CURVE_PARTS, struct slim_journal_part);
+
+    parts[at] =
+        (struct slim_journal_part){ curve->x, curve->room * sizeof(double) };
+    parts[at + 1] =
+        (struct slim_journal_part){ curve->y, curve->room * sizeof(double) };
+    parts[at + 2] =
+        (struct slim_journal_part){ &curve->count, sizeof(curve->count) };
 
     for (size_t i = 0; i < trainer->learned_count; i++) {
         const struct slim_learned *one = &trainer->learned[i];
@@ -281,7 +292,7 @@ static enum slim_status end_step(struct slim_trainer *trainer, long step,
                               json_pack("{s:f,s:f,s:f}", "mean", mean, "loss",
                                         trainer->first_loss, "validation",
                                         trainer->first_validation),
-                              parts, 3 * trainer->learned_count);
+                              parts, 3 * trainer->learned_count + CURVE_PARTS);
 }
 
 /* Takes over the state of an earlier run; the steps that it had done. */
@@ -293,7 +304,7 @@ static long resume(struct slim_trainer *trainer, double *mean,
     json_t *note = NULL;
 
     if (!slim_journal_read(journal, &done, &note, parts,
-                           3 * trainer->learned_count))
+                           3 * trainer->learned_count + CURVE_PARTS))
         return 0;
     *mean = json_number_value(json_object_get(note, "mean"));
     trainer->first_loss = json_number_value(json_object_get(note, "loss"));
@@ -310,7 +321,8 @@ static long resume(struct slim_trainer *trainer, double *mean,
 static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
 {
     struct slim_run *run = trainer->run;
-    struct slim_journal_part *parts = state_parts(trainer);
+    struct slim_curve curve = slim_curve_open(run, (size_t)trainer->steps);
+    struct slim_journal_part *parts = state_parts(trainer, &curve);
     double mean = 0.0;
     long done = resume(trainer, &mean, parts);
 
@@ -325,12 +337,15 @@ static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
             return SLIM_FAILED;
         mean = step == 1 ? trainer->last_loss
                          : 0.95 * mean + 0.05 * trainer->last_loss;
+        slim_curve_add(&curve, (size_t)step, mean);
         char text[32];
         snprintf(text, sizeof(text), "loss %.3f", mean);
         slim_progress_step(&run->progress, (double)step, text);
         if (end_step(trainer, step, mean, parts) != SLIM_OK)
             return SLIM_FAILED;
     }
+    slim_figure_add(run, trainer->op, "loss", "", curve.x, curve.y,
+                    curve.count);
     trainer->last_loss = mean;
     return validate(&trainer->last_validation, trainer);
 }

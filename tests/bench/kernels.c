@@ -1,4 +1,6 @@
-/* kernels.c - speed of every operation against that of plain products */
+/* kernels.c - speed of every operation against that of plain products
+ *
+ * usage: kernels [FILE]: the table also as a line of JSON for each row */
 #include "compiler/ir/block.h"
 #include "runtime/kernel/kernel.h"
 #include "tests/kernel_cases.h"
@@ -28,7 +30,9 @@ struct bench {
     float *a, *b, *c, *d, *e, *f, *g, *lse;
     double *nll, *wide;
     int32_t *ids;
+    uint16_t *narrow; /* c in bf16 */
     struct slim_attention_shape shape;
+    FILE *json; /* or NULL */
 };
 
 struct measured {
@@ -66,6 +70,87 @@ static double fastest(void (*run)(struct bench *b), struct bench *b)
 static void large_product(struct bench *b)
 {
     b->table->matmul(b->a, b->b, b->c, 2048, 2048, 2048, false);
+}
+
+/* The limit of bf16, and what the linears reach of it. */
+static void large_narrow(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, 2048, 2048, 2048);
+}
+
+static void narrow_linear(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, ROWS, WIDTH, WIDTH);
+}
+
+static void narrow_linear_up(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, ROWS, WIDTH, FFN);
+}
+
+static void narrow_linear_down(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, ROWS, FFN, WIDTH);
+}
+
+static void narrow_linear_few(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, 640, WIDTH, FFN);
+}
+
+static void narrow_linear_7b(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, ROWS, 4096, 4096);
+}
+
+static void narrow_grad_x(struct bench *b)
+{
+    b->table->narrow->linear_grad_x(b->a, b->b, b->narrow, ROWS, WIDTH, FFN,
+                                    false);
+}
+
+static void narrow_grad_w(struct bench *b)
+{
+    b->table->narrow->linear_grad_w(b->a, b->b, b->c, ROWS, WIDTH, FFN, true);
+}
+
+static void narrow_loss(struct bench *b)
+{
+    b->table->narrow->cross_entropy(b->nll, b->b, b->narrow, NULL, b->ids, 640,
+                                    WIDTH, VOCAB);
+}
+
+static void narrow_loss_grad(struct bench *b)
+{
+    b->table->narrow->cross_entropy_grad(b->nll, b->a, NULL, NULL, b->b,
+                                         b->narrow, NULL, b->ids, 1, 640, WIDTH,
+                                         VOCAB);
+}
+
+/* One token: judged by the weights' bytes. */
+static void narrow_token(struct bench *b)
+{
+    b->table->narrow->linear(b->a, b->b, b->narrow, NULL, 1, WIDTH, VOCAB);
+}
+
+static void narrow(struct bench *b)
+{
+    b->table->narrow->narrow(b->narrow, b->c, (size_t)ROWS * FFN);
+}
+
+static void linear_7b(struct bench *b)
+{
+    b->table->linear(b->a, b->b, b->c, NULL, ROWS, 4096, 4096);
+}
+
+static void dropout(struct bench *b)
+{
+    b->table->dropout(b->a, b->b, (size_t)ROWS * FFN, 0.05f, 1, 2, false);
+}
+
+static void combine(struct bench *b)
+{
+    b->table->combine(b->a, 0.5f, b->b, b->c, (size_t)ROWS * FFN);
 }
 
 static void linear(struct bench *b)
@@ -150,7 +235,7 @@ static void norm_grad(struct bench *b)
 
 static void rope(struct bench *b)
 {
-    b->table->rope(b->a, b->b, b->c, b->ids + VOCAB, ROWS, HEADS, DIM, DIM,
+    b->table->rope(b->a, b->b, b->c, b->ids + VOCAB, ROWS, HEADS, DIM, DIM, 1,
                    false, false);
 }
 
@@ -202,6 +287,7 @@ static const struct measured all[] = {
     { "linear 1536 x 576", linear_down, PRODUCT(ROWS, WIDTH, FFN), 0 },
     { "linear, 640 rows", linear_few, PRODUCT(640, WIDTH, FFN), 0 },
     { "linear 64 x 64, 640 rows", linear_tiny, PRODUCT(64000, 64, 64), 0 },
+    { "linear 4096 x 4096", linear_7b, PRODUCT(ROWS, 4096, 4096), 0 },
     { "linear_grad_x", grad_x, PRODUCT(ROWS, WIDTH, FFN), 0 },
     { "linear_grad_w", grad_w, PRODUCT(ROWS, WIDTH, FFN), 0 },
     { "cross_entropy", loss, PRODUCT(640, WIDTH, VOCAB), 0 },
@@ -213,14 +299,32 @@ static const struct measured all[] = {
     { "rope", rope, 0, MOVED(2 * ROWS * WIDTH) },
     { "gated", gated, 0, MOVED(3 * ROWS * FFN) },
     { "gated_grad", gated_grad, 0, MOVED(5 * ROWS * FFN) },
+    { "dropout", dropout, 0, MOVED(2 * ROWS * FFN) },
+    { "combine", combine, 0, MOVED(3 * ROWS * FFN) },
     { "adamw", adamw, 0, MOVED(7 * ROWS * FFN) },
     { "sum_squares", sum_squares, 0, MOVED(ROWS *FFN) },
     { "bias_grad", bias_grad, 0, MOVED(ROWS *FFN) },
     { "embed_grad", embed_grad, 0, MOVED(3 * ROWS * WIDTH) },
 };
 
-static void print(const struct measured *m, struct bench *b, double limit,
-                  double unit)
+static const struct measured all_narrow[] = {
+    { "linear 576 x 576", narrow_linear, PRODUCT(ROWS, WIDTH, WIDTH), 0 },
+    { "linear 576 x 1536", narrow_linear_up, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear 1536 x 576", narrow_linear_down, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear, 640 rows", narrow_linear_few, PRODUCT(640, WIDTH, FFN), 0 },
+    { "linear 4096 x 4096", narrow_linear_7b, PRODUCT(ROWS, 4096, 4096), 0 },
+    { "linear_grad_x", narrow_grad_x, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear_grad_w", narrow_grad_w, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "cross_entropy", narrow_loss, PRODUCT(640, WIDTH, VOCAB), 0 },
+    { "cross_entropy_grad", narrow_loss_grad, 2 * PRODUCT(640, WIDTH, VOCAB),
+      0 },
+    { "linear, one row", narrow_token, 0, MOVED(WIDTH *VOCAB) / 2 },
+    { "narrow", narrow, 0, MOVED(1.5 * ROWS * FFN) },
+};
+
+/* `kind`: what the rows of a part of the table have in common. */
+static void print(const struct measured *m, struct bench *b, const char *kind,
+                  double limit, double unit)
 {
     double took = fastest(m->run, b), rate = m->operations * unit / took;
 
@@ -230,12 +334,38 @@ static void print(const struct measured *m, struct bench *b, double limit,
     else
         printf("%-28s %8.2f ms %8.1f GB/s\n", m->name, 1e3 * took,
                m->bytes / took);
+    if (b->json && m->operations != 0)
+        fprintf(b->json,
+                "{\"kind\":\"%s\",\"name\":\"%s\",\"seconds\":%.9g,"
+                "\"flops\":%.9g,\"share\":%.4g}\n",
+                kind, m->name, took, 1e9 * rate, rate / limit);
+    else if (b->json)
+        fprintf(b->json,
+                "{\"kind\":\"%s\",\"name\":\"%s\",\"seconds\":%.9g,"
+                "\"bytes_per_second\":%.9g}\n",
+                kind, m->name, took, 1e9 * m->bytes / took);
+}
+
+static void print_narrow(struct bench *b)
+{
+    b->table = slim_kernels_bf16();
+    if (!b->table) {
+        printf("no bf16 here\n");
+        return;
+    }
+    b->table->narrow->narrow(b->narrow, b->c, (size_t)VOCAB * WIDTH);
+    double limit = PRODUCT(2048, 2048, 2048) / fastest(large_narrow, b);
+    printf("bf16; limit: a product of 2048, %.1f GFLOP/s\n", limit);
+    for (size_t i = 0; i < sizeof all_narrow / sizeof *all_narrow; i++)
+        print(&all_narrow[i], b, "bf16", limit, 1);
 }
 
 static void print_attention(struct bench *b, double limit, size_t length)
 {
     size_t starts[ROWS + 1];
+    char kind[32];
 
+    (void)snprintf(kind, sizeof kind, "f32, sequences of %zu", length);
     b->shape = (struct slim_attention_shape){ .sequences = ROWS / length,
                                               .starts = starts,
                                               .heads = HEADS,
@@ -246,7 +376,7 @@ static void print_attention(struct bench *b, double limit, size_t length)
         starts[s] = s * length;
     printf("sequences of %zu:\n", length);
     for (size_t i = 0; i < sizeof long_and_short / sizeof *long_and_short; i++)
-        print(&long_and_short[i], b, limit, PAIRS((double)length));
+        print(&long_and_short[i], b, kind, limit, PAIRS((double)length));
 }
 
 static void *room(size_t count, size_t size)
@@ -264,7 +394,8 @@ int main(int argc, char **argv)
     struct bench b = { .table = slim_kernels_blas() };
     float **buffers[] = { &b.a, &b.b, &b.c, &b.d, &b.e, &b.f, &b.g };
 
-    (void)argc;
+    if (argc > 1 && !(b.json = fopen(argv[1], "w")))
+        return 1;
     printf("OpenBLAS core %s, %zu threads, %d rows\n", slim_blas_fix(argv),
            slim_threads(), ROWS);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
@@ -274,6 +405,7 @@ int main(int argc, char **argv)
     }
     for (size_t j = 0; j < most; j++)
         b.e[j] = b.e[j] * b.e[j]; /* what adamw takes for second moments */
+    b.narrow = room(most, sizeof *b.narrow);
     b.lse = room((size_t)ROWS * HEADS, sizeof *b.lse);
     b.nll = room(ROWS, sizeof *b.nll);
     b.wide = room((size_t)2048 * 2048, sizeof *b.wide);
@@ -284,9 +416,12 @@ int main(int argc, char **argv)
 
     printf("limit: a product of 2048, %.1f GFLOP/s\n", limit);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        print(&all[i], &b, limit, 1);
+        print(&all[i], &b, "f32", limit, 1);
     print_attention(&b, limit, LENGTH);
     print_attention(&b, limit, 256);
     print_attention(&b, limit, SHORT);
+    print_narrow(&b);
+    if (b.json && fclose(b.json) != 0)
+        return 1;
     return 0;
 }

@@ -253,6 +253,12 @@ static void test_packed(void **state)
     check_from("baichuan-13b", "compiler/families", false);
 }
 
+static void test_prefix_and_grid(void **state)
+{
+    (void)state;
+    check_from("chatglm-6b", "compiler/families", false);
+}
+
 /* Families that are YAML and a line here. */
 static void test_trials(void **state)
 {
@@ -275,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_slopes),
         cmocka_unit_test(test_scaled_embedding),
         cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_prefix_and_grid),
         cmocka_unit_test(test_trials),
     };
 

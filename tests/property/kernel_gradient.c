@@ -30,6 +30,7 @@ struct place {
     size_t outputs;   /* of y */
     double (*loss)(struct place *p);
     const struct slim_attention_shape *shape;
+    size_t places; /* of a token, for rope */
     int act;
     bool pairs, has_bias;
 };
@@ -182,12 +183,12 @@ static void center(void **state)
 }
 
 enum { TOKENS = 4, HEADS = 2, DIM = 8, ROTARY = 6 };
-static const int32_t positions[TOKENS] = { 2, 0, 1, 2 };
+static const int32_t positions[2 * TOKENS] = { 2, 0, 1, 2, 0, 0, 2, 1 };
 
 static void rotate(const struct place *p, float *x, bool inverse)
 {
     ref->rope(x, p->in[1], p->in[2], positions, TOKENS, HEADS, DIM, ROTARY,
-              p->pairs, inverse);
+              p->places, p->pairs, inverse);
 }
 
 static double rope_loss(struct place *p)
@@ -201,12 +202,13 @@ static void rope(void **state)
 {
     (void)state;
     enum { SIZE = TOKENS * HEADS * DIM };
-    for (int pairs = 0; pairs < 2; pairs++) {
+    for (int way = 0; way < 4; way++) {
         struct place p =
             place(SIZE, 3 * ROTARY / 2, 3 * ROTARY / 2, 0, SIZE, rope_loss);
         float dx[SIZE];
 
-        p.pairs = pairs;
+        p.pairs = way % 2 == 1;
+        p.places = way < 2 ? 1 : 2;
         memcpy(dx, p.weighting, sizeof dx);
         rotate(&p, dx, true);
         check(&p, 0, dx);
@@ -242,6 +244,7 @@ static void attention(void **state)
 {
     static const size_t starts[] = { 0, 1, 8, 8, 13 };
     static const float slopes[] = { 0.5f, 0.25f, 0.1f, 0.0f };
+    static const size_t prefix[] = { 1, 4, 0, 5 };
     struct slim_attention_shape shape = { .sequences = 4,
                                           .starts = starts,
                                           .heads = 4,
@@ -257,6 +260,10 @@ static void attention(void **state)
     attention_of(&shape);
     shape.window = 0;
     shape.kv_heads = 1;
+    attention_of(&shape);
+    shape.prefix = prefix;
+    attention_of(&shape);
+    shape.window = 3;
     attention_of(&shape);
 }
 

@@ -95,13 +95,13 @@ static void rope_turns_back(void **state)
         positions[i] = (int32_t)((i * 7) % TOKENS);
     for (size_t i = 0; i < 4; i++) {
         tables[i / 2]->rope(y, cosine, sine, positions, TOKENS, HEADS, DIM, DIM,
-                            i % 2, false);
+                            1, i % 2, false);
         assert_true(slim_test_error_f32(y, x, n) > 0.1);
         assert_true(slim_test_near(tables[i / 2]->sum_squares(y, n),
                                    tables[i / 2]->sum_squares(x, n),
                                    SLIM_NEAR_F32_ELEMENT, 0));
         tables[i / 2]->rope(y, cosine, sine, positions, TOKENS, HEADS, DIM, DIM,
-                            i % 2, true);
+                            1, i % 2, true);
         assert_true(slim_test_error_f32(y, x, n) <= SLIM_NEAR_F32_ELEMENT);
     }
     free(x);

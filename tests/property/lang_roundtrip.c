@@ -307,6 +307,46 @@ static void output(struct writer *w)
     arguments(w);
 }
 
+/* One place of a sweep: a value, a range or a tuple. */
+static void place(struct writer *w, size_t width)
+{
+    if (width > 1)
+        put(w, below(w, 2) ? "(" : "(\n");
+    value(w);
+    for (size_t i = 1; i < width; i++) {
+        put(w, below(w, 2) ? "," : " , ");
+        value(w);
+    }
+    if (width > 1) {
+        put(w, ")");
+    } else if (below(w, 3) == 0) {
+        put(w, " .. ");
+        value(w);
+        if (below(w, 2)) {
+            put(w, " step ");
+            value(w);
+        }
+    }
+}
+
+static void sweep(struct writer *w)
+{
+    static const char *const names[] = { "p", "q", "r" };
+    size_t width = 1 + below(w, 3);
+
+    put(w, width > 1 ? "sweep (" : "sweep ");
+    for (size_t i = 0; i < width; i++) {
+        put(w, i ? ", " : "");
+        put(w, names[i]);
+    }
+    put(w, width > 1 ? ") = " : "=");
+    place(w, width);
+    for (size_t i = below(w, 3); i > 0; i--) {
+        put(w, below(w, 2) ? ", " : ",\n  ");
+        place(w, width);
+    }
+}
+
 static void statement(struct writer *w)
 {
     static const char *const fixed[] = {
@@ -315,10 +355,11 @@ static void statement(struct writer *w)
         "include <llm-pruner/default>",
         "include<a-b/c.d>",
         "compute f32",
+        "keep max p",
         NULL,
     };
 
-    switch (below(w, 7)) {
+    switch (below(w, 8)) {
     case 0:
         put(w, any(w, fixed));
         break;
@@ -329,9 +370,12 @@ static void statement(struct writer *w)
         measure(w);
         break;
     case 3:
-        assertion(w);
+        sweep(w);
         break;
     case 4:
+        assertion(w);
+        break;
+    case 5:
         output(w);
         break;
     default:

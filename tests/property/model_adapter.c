@@ -145,9 +145,12 @@ static void test_merged_is_unmerged(void **state)
                 SLIM_NEAR_ORACLE_SLICED);
     for (size_t i = 0; i < arch->tensor_count; i++) {
         const struct slim_adapter *adapter = world->adapters[i];
-        float *w = slim_layer_weight(world->layer, &arch->tensors[i]);
+        float *w = NULL;
         size_t out = slim_tensor_size(world->info->shape, &arch->tensors[i], 0);
         size_t in = slim_tensor_size(world->info->shape, &arch->tensors[i], 1);
+        assert_int_equal(slim_layer_weight(&w, world->layer, &arch->tensors[i],
+                                           &world->diag),
+                         SLIM_OK);
         for (size_t j = 0; adapter && j < out * in; j++)
             for (size_t r = 0; r < RANK; r++)
                 w[j] += adapter->scale * adapter->b[j / in * RANK + r] *

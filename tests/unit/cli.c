@@ -166,6 +166,50 @@ static void tables_are_printed(void **state)
     expect(place, "lib", 0, NULL, NULL);
 }
 
+static void families_are_listed_shown_and_checked(void **state)
+{
+    const struct place *place = *state;
+
+    expect(place, "family list", 0, "\nmistral      mistral  ", NULL);
+    expect(place, "family list --json", 0,
+           "\"name\":\"llama\",\"title\":\"LLaMA 1 to 3 and", NULL);
+    expect(place, "family show llama", 0,
+           "    q              {layer}self_attn.q_proj.weight  "
+           "[kv.rep.dim, stream]\n",
+           NULL);
+    expect(place, "family show --json llama", 0, "\"axes\":{\"vocab\":", NULL);
+    expect(place, "family show lama", 2, NULL, "did you mean 'llama'?");
+    expect(place, "family show", 2, NULL, "which family?");
+    expect(place, "family list llama", 2, NULL, "takes no operands");
+    expect(place, "family", 2, NULL, "list, show or check?");
+    expect(place, "family check", 2, NULL, "at most one model");
+    expect(place, "family check none.yaml", 1, NULL, "none.yaml");
+    expect(place, "family check a b c", 2, NULL, "at most one model");
+    put(place, "f.yaml", "family: f\naxes: {}\nbloks: {}\n");
+    expect(place, "family check f.yaml", 1, "", "f.yaml:3:1: error[F005]");
+    expect(place, "family check --json f.yaml", 1, "\"code\":\"F005\"", NULL);
+    char *text = slim_test_source("compiler/families/llama.yaml");
+    struct slim_ran ran =
+        slim_test_run("cp '%s' '%s/llama.yaml'", text, place->folder);
+    slim_test_ran_free(&ran);
+    free(text);
+    expect(place, "family check llama.yaml", 0, "llama.yaml: ok\n", NULL);
+    expect(place, "family check llama.yaml none", 1, NULL, "none");
+}
+
+static void completion_offers_the_words_of_a_command(void **state)
+{
+    const struct place *place = *state;
+
+    expect(place, "completion bash", 0, "family) words='list show check' ;;",
+           NULL);
+    expect(place, "completion zsh", 0, "compadd -- list show check; _files",
+           NULL);
+    expect(place, "completion fish", 0,
+           "__fish_seen_subcommand_from completion\" -a \"bash zsh fish\"",
+           NULL);
+}
+
 static void output_that_cannot_be_written_is_an_error(void **state)
 {
     const struct place *place = *state;
@@ -217,7 +261,7 @@ static void bench_measures_and_predicts(void **state)
 
     put(place, "b.slim", "score l1\nprune 25% of groups in mlp layers 0..1\n");
     expect(place, "bench", 0, "product, f32", NULL);
-    expect(place, "bench --json", 0, "\"f32_flops\":", NULL);
+    expect(place, "bench --json", 0, "\"bf16_flops\":", NULL);
     expect(place, "bench b.slim", 2, NULL, "one recipe and its model");
     expect(place, "bench --threads many", 2, NULL, "a number from 0 to 1024");
     (void)snprintf(arguments, sizeof(arguments), "bench b.slim '%s'", model);
@@ -242,6 +286,8 @@ int main(void)
         cmocka_unit_test(fix_applies_what_check_proposes),
         cmocka_unit_test(includes_are_spliced),
         cmocka_unit_test(tables_are_printed),
+        cmocka_unit_test(families_are_listed_shown_and_checked),
+        cmocka_unit_test(completion_offers_the_words_of_a_command),
         cmocka_unit_test(output_that_cannot_be_written_is_an_error),
         cmocka_unit_test(a_reader_that_leaves_is_no_error),
         cmocka_unit_test(plan_prints_and_writes),

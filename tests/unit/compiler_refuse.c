@@ -17,7 +17,7 @@ struct refusal {
 
 static const struct refusal without_model[] = {
     { "scroe taylor", "N001", "scroe", "unknown verb", "'score'" },
-    { "sweep p = 1%..2%", "N001", "sweep", "unknown verb", NULL },
+    { "sweep p = 1%..2%", "N008", "p", "never used", NULL },
     { "score tailor; prune 2%", "N003", "tailor", "no method", "'taylor'" },
     { "discover grups", "N003", "grups", "no method", "'groups'" },
     { "slice wide 25%", "N003", "wide", "takes no method", NULL },

@@ -211,16 +211,151 @@ static void errors_are_all_reported(void **state)
     free(text);
 }
 
+/* ---- what the messages say ---- */
+
+/* Changes the shipped file in one place: the error stands at `at` of line
+ * `line` (1 is the first) and says `says`. */
+static void says(const char *part, const char *by, const char *code,
+                 const char *at, const char *message)
+{
+    refuses(part, by, code);
+    const struct slim_error *error = diag.first;
+    while (strcmp(error->code, code) != 0)
+        error = error->next;
+    const char *text = error->span.source->text + error->span.begin;
+    if (strncmp(text, at, strlen(at)) != 0 ||
+        error->span.end - error->span.begin != strlen(at))
+        fail_msg("%s points at: %.*s", code,
+                 (int)(error->span.end - error->span.begin), text);
+    if (strstr(error->message, message) == NULL)
+        fail_msg("%s says: %s", code, error->message);
+}
+
+static void entries_that_need_each_other_are_refused(void **state)
+{
+    (void)state;
+    says("heads: num_attention_heads",
+         "heads: { key: num_attention_heads, default: 2 * kv_heads }", "F326",
+         "kv_heads", "\"heads\" needs \"kv_heads\", and that leads back");
+    assert_int_equal(diag.errors, 1);
+    assert_string_equal(diag.first->notes->text,
+                        "\"kv_heads\" needs \"heads\"");
+    says("vocab_size: vocab_size",
+         "vocab_size: { key: vocab_size, default: floor(vocab_size) }", "F326",
+         "vocab_size", "\"vocab_size\" needs itself");
+    /* through two others, with a note for each step */
+    says("  layers: num_hidden_layers\n",
+         "  layers: { value: a }\n  a: { value: b + 1 }\n"
+         "  b: { key: \"x\", when: layers > 0 }\n",
+         "F326", "a", "\"layers\" needs \"a\"");
+    assert_string_equal(diag.first->notes->text, "\"a\" needs \"b\"");
+    assert_string_equal(diag.first->notes->next->text,
+                        "\"b\" needs \"layers\"");
+    /* no cycle, but the wrong order */
+    says("width: hidden_size", "width: { key: hidden_size, default: hidden }",
+         "F321", "hidden", "an entry uses those above it");
+    /* names in quotes and calls are no needs */
+    char *text = read_family("compiler/families/llama.yaml");
+    char *good = replaced(text, "layers: num_hidden_layers",
+                          "layers: { key: n, default: "
+                          "'1 if \"act\" == \"eos\" else floor(2)' }");
+    char *path = slim_test_join(folder, "f.yaml");
+    slim_test_puts(path, good);
+    clear_diag();
+    assert_int_equal(slim_family_check(path, &diag), SLIM_OK);
+    free(path);
+    free(good);
+    free(text);
+}
+
+static void unknown_keys_point_at_themselves(void **state)
+{
+    (void)state;
+    says("family: llama\n", "famly: llama\n", "F005", "famly", "famly");
+    says("per: site", "pre: site", "F005", "pre", "pre");
+    says("      out: h\n", "      oot: h\n", "F005", "oot", "oot");
+    says("  shortcut:", "  short_cut:", "F005", "short_cut", "short_cut");
+    says("ignore:\n  tensors:", "ignore:\n  tensor:", "F005", "tensor",
+         "tensor");
+    says("  root: [", "  rot: [", "F005", "rot", "rot");
+    says("tied: tied,", "tide: tied,", "F005", "tide", "tide");
+    says("type: number, default: 1e-6", "typ: number, default: 1e-6", "F005",
+         "typ", "typ");
+    says("  - that: heads", "  - tat: heads", "F005", "tat", "tat");
+    says("{ kind: rms, eps: eps }", "{ kind: rms, epsilon: eps }", "F005",
+         "epsilon", "epsilon");
+}
+
+static void one_name_is_one_tensor(void **state)
+{
+    (void)state;
+    says("\"{layer}mlp.up_proj.weight\"", "\"{layer}mlp.gate_proj.weight\"",
+         "F332", "\"{layer}mlp.gate_proj.weight\"", "names two tensors");
+    /* the same name written in another way */
+    says("\"{layer}mlp.up_proj.weight\"",
+         "\"{root}layers.{i}.mlp.gate_proj.weight\"", "F332",
+         "\"{root}layers.{i}.mlp.gate_proj.weight\"", "names two tensors");
+    says("\"{layer}mlp.up_proj.weight\"",
+         "\"model.layers.{i}.mlp.gate_proj.weight\"", "F332",
+         "\"model.layers.{i}.mlp.gate_proj.weight\"", "names two tensors");
+    /* a layer's tensor, and one outside of the layers */
+    says("\"{root}norm.weight\"", "\"{root}layers.12.input_layernorm.weight\"",
+         "F332", "\"{root}layers.12.input_layernorm.weight\"",
+         "names two tensors");
+    says("self_attn.rotary_emb.inv_freq", "self_attn.q_proj.weight", "F332",
+         "\"{root}layers.{i}.self_attn.q_proj.weight\"",
+         "is a tensor of block \"attention\"");
+    says("[\"{root}layers.{i}.self_attn.rotary_emb.inv_freq\"",
+         "[\"{layer}{n}.inv_freq\"", "F334", "\"{layer}{n}.inv_freq\"",
+         "\"{n}\" stands for nothing");
+    says("root: [\"model.\", \"\"]", "root: [\"\", \"\"]", "F332", "\"\"",
+         "stands here twice");
+    says("root: [\"model.\", \"\"]", "root: []", "F301", "[]", "prefix");
+    says("  vocab: {", "  mlp: {", "F004", "mlp", "given twice");
+}
+
+static void patterns_meet(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool meet;
+    } cases[] = {
+        { "a.b", "a.b", true },
+        { "a.b", "a.bc", false },
+        { "a.bc", "a.b", false },
+        { "{root}a", "m.a", true },
+        { "{root}a", "a", false },
+        { "{root}a", "{root}a", true },
+        { "x.{i}.w", "x.12.w", true },
+        { "x.{i}.w", "x..w", false },
+        { "x.1.w", "x.{i}.w", true },
+        { "x.{i}.w", "x.{i}.w", true },
+        { "x.{i}.w", "x.{i}.v", false },
+        { "{root}{i}", "m.7", true },
+        { "x.{i}", "x.1a", false },
+        { "", "", true },
+        { "", "{i}", false },
+    };
+    for (size_t c = 0; c < SLIM_COUNT(cases); c++)
+        if (slim_pattern_meets(cases[c].a, cases[c].b, "m.") != cases[c].meet)
+            fail_msg("\"%s\" and \"%s\"", cases[c].a, cases[c].b);
+    assert_true(slim_pattern_meets("{root}1", "{i}", "3"));
+    assert_true(slim_pattern_meets("{root}a", "a", ""));
+}
+
 /* ---- expressions ---- */
 
 static double number_of(const char *text)
 {
     struct slim_source *source = SLIM_NEW(diag.arena, struct slim_source);
     struct slim_names names = { 0 };
-    struct slim_value values[3] = {
+    static const struct slim_value items[2] = { { .kind = SLIM_VALUE_NUMBER } };
+    struct slim_value values[4] = {
         { .kind = SLIM_VALUE_NUMBER, .number = 12 },
         { .kind = SLIM_VALUE_TEXT, .text = "silu" },
         { .kind = SLIM_VALUE_FLAG, .number = 1 },
+        { .kind = SLIM_VALUE_LIST, .items = items, .count = 2 },
     };
     struct slim_scope scope = { .values = values };
     const struct slim_expr *expr = NULL;
@@ -231,6 +366,7 @@ static double number_of(const char *text)
     slim_names_add(&names, "n", diag.arena);
     slim_names_add(&names, "t", diag.arena);
     slim_names_add(&names, "f", diag.arena);
+    slim_names_add(&names, "l", diag.arena);
     if (slim_expr_parse(&expr, &node, &names, &diag) != SLIM_OK ||
         slim_expr_eval(&value, expr, &scope, &diag) != SLIM_OK)
         return -1;
@@ -254,6 +390,8 @@ static void expressions_have_values(void **state)
         { "- -3", 3 },
         { "floor(2.7) + sqrt(16)", 6 },
         { "1e-5 * 2", 2e-5 },
+        { "log(1) + 1", 1 },
+        { "length(l)", 2 },
         { "1 if f else 2", 1 },
         { "1 if not f else 2 if n == 12 else 3", 2 },
         { "t == \"silu\"", 1 },
@@ -274,11 +412,11 @@ static void bad_expressions_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "",         "1 +",   "(1",     "1)",          "n n",
-        "m",        "1 / 0", "n + t",  "t == n",      "1 if n else 2",
-        "n[0]",     "\"a",   "1 if f", "sqrt(0 - 1)", "not n",
-        "n and f",  "1 2",   "n == ",  "? n",         "-t",
-        "floor(t)",
+        "",         "1 +",    "(1",         "1)",          "n n",
+        "m",        "1 / 0",  "n + t",      "t == n",      "1 if n else 2",
+        "n[0]",     "\"a",    "1 if f",     "sqrt(0 - 1)", "not n",
+        "n and f",  "1 2",    "n == ",      "? n",         "-t",
+        "floor(t)", "log(0)", "log(0 - n)", "length(n)",   "log(l)",
     };
     for (size_t c = 0; c < SLIM_COUNT(cases); c++) {
         clear_diag();
@@ -292,10 +430,18 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(shipped_families_are_whole), TEST(sections_are_checked),
-        TEST(dims_are_checked),           TEST(tensors_are_checked),
-        TEST(blocks_make_a_program),      TEST(errors_are_all_reported),
-        TEST(expressions_have_values),    TEST(bad_expressions_are_refused),
+        TEST(shipped_families_are_whole),
+        TEST(sections_are_checked),
+        TEST(dims_are_checked),
+        TEST(tensors_are_checked),
+        TEST(blocks_make_a_program),
+        TEST(errors_are_all_reported),
+        TEST(entries_that_need_each_other_are_refused),
+        TEST(unknown_keys_point_at_themselves),
+        TEST(one_name_is_one_tensor),
+        TEST(patterns_meet),
+        TEST(expressions_have_values),
+        TEST(bad_expressions_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "tests/tiny.h"
 
+#include <math.h>
 #include <string.h>
 
 static struct slim_diag diag;
@@ -225,6 +226,39 @@ static void rotary_settings_are_read(void **state)
     assert_true(node->settings[SLIM_ATTENTION_SCALING] == SLIM_SCALING_NONE);
 }
 
+/* The lists of a config reach the settings of the block. */
+static void lists_are_read(void **state)
+{
+    (void)state;
+    static const char more[] =
+        "\"original_max_position_embeddings\": 64, "
+        "\"max_position_embeddings\": 512, \"rope_scaling\": "
+        "{\"type\": \"su\", \"short_factor\": [1, 1.5], "
+        "\"long_factor\": [2.5, 4]},";
+    struct slim_tiny_sizes sizes = { "phi3", 2, 16, 4, 2, 0, 24, 32, 0, more };
+    char *config = slim_test_tiny_config(&sizes);
+    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    const struct slim_node *node = attention(info, 1);
+    assert_true(node->settings[SLIM_ATTENTION_SCALING] ==
+                SLIM_SCALING_LONGROPE);
+    assert_true(node->settings[SLIM_ATTENTION_SHORT] == 2);
+    assert_true(node->lists[SLIM_ATTENTION_SHORT][1] == 1.5);
+    assert_true(node->lists[SLIM_ATTENTION_LONG][0] == 2.5);
+    assert_true(node->settings[SLIM_ATTENTION_ORIGINAL] == 64);
+    /* sqrt(1 + ln(512 / 64) / ln(64)) = sqrt(1.5) */
+    assert_true(fabs(node->settings[SLIM_ATTENTION_AMPLITUDE] -
+                     1.224744871391589) < 1e-15);
+    assert_true(node->settings[SLIM_ATTENTION_THETA] == 10000);
+    free(config);
+    /* without a scaling there are no lists, and nothing is amplified */
+    sizes.more = NULL;
+    config = slim_test_tiny_config(&sizes);
+    node = attention(slim_test_plan(config, NULL, &diag), 0);
+    assert_null(node->lists[SLIM_ATTENTION_SHORT]);
+    assert_true(node->settings[SLIM_ATTENTION_AMPLITUDE] == 1);
+    free(config);
+}
+
 static double window_of(const char *type, const char *more, size_t layer)
 {
     struct slim_tiny_sizes sizes = { type, 3, 16, 4, 2, 0, 24, 32, 0, more };
@@ -302,6 +336,100 @@ static void names_may_lack_their_prefix(void **state)
     assert_string_equal(info->arch->tensors[0].name, "embed_tokens.weight");
     free(bytes);
     free(path);
+}
+
+/* ---- a family file that is examined with a model ---- */
+
+/* The shipped file with one word changed, held against the model that the shipped
+ * one describes. The first error with `code` stands at `at`. */
+static const struct slim_error *examined(const char *part, const char *by,
+                                         const char *code, const char *at)
+{
+    struct slim_model_info *info = NULL;
+    struct slim_family *family = NULL;
+    struct slim_span nowhere = { 0 };
+    struct slim_tiny tiny = { .config = config_text, .hollow = true };
+    char *source = slim_test_source("compiler/families/llama.yaml");
+    char *text = slim_test_read(source, NULL);
+    char *path = slim_test_join(folder, "f.yaml");
+    while (strstr(text, part) != NULL) {
+        char *changed = replaced(text, part, by);
+        free(text);
+        text = changed;
+    }
+    slim_test_puts(path, text);
+    slim_test_tiny(folder, &tiny);
+    clear_diag();
+    assert_int_equal(slim_family_load(&family, path, nowhere, &diag), SLIM_OK);
+    enum slim_status status =
+        slim_family_open(&info, family, folder, nowhere, &diag);
+    free(path);
+    free(text);
+    free(source);
+    if (code == NULL) {
+        assert_int_equal(status, SLIM_OK);
+        return NULL;
+    }
+    assert_int_equal(status, SLIM_FAILED);
+    const struct slim_error *error = diag.first;
+    while (error != NULL && strcmp(error->code, code) != 0)
+        error = error->next;
+    if (error == NULL)
+        fail_msg("no %s but %s", code, diag.first->code);
+    if (at != NULL &&
+        strncmp(error->span.source->text + error->span.begin, at, strlen(at)))
+        fail_msg("%s is said elsewhere", code);
+    return error;
+}
+
+static size_t count_of(const char *code)
+{
+    size_t count = 0;
+    for (const struct slim_error *e = diag.first; e != NULL; e = e->next)
+        count += strcmp(e->code, code) == 0;
+    return count;
+}
+
+static void what_a_model_contradicts_is_said_at_the_line(void **state)
+{
+    (void)state;
+    const struct slim_error *error = NULL;
+    (void)examined("unit: token", "unit: word", NULL, NULL);
+    error =
+        examined("\"{layer}mlp.up_proj.weight\"", "\"{layer}mlp.w3.weight\"",
+                 "F360", "\"{layer}mlp.w3.weight\"");
+    assert_non_null(
+        strstr(error->message, "\"model.layers.0.mlp.w3.weight\" is missing"));
+    /* two layers, one mistake; what is left over shows its pattern */
+    assert_int_equal(count_of("F360"), 1);
+    assert_int_equal(count_of("F364"), 1);
+    assert_non_null(
+        strstr(diag.last->message, "\"model.layers.{i}.mlp.up_proj.weight\""));
+    /* an axis that has another size elsewhere */
+    error = examined("kv.dim", "kv.rep.dim", "F361", "[kv.rep.dim, stream]");
+    assert_non_null(strstr(error->message, "[8, 16]"));
+    assert_string_equal(error->hint,
+                        "Its dimensions are kv (2).rep (2).dim (4) by stream.");
+    assert_string_equal(error->notes->text,
+                        "axis \"kv\" has size 2 in "
+                        "\"model.layers.0.self_attn.q_proj.weight\"");
+    assert_int_equal(count_of("F361"), 2);
+    error = examined("model_types: [llama]", "model_types: [lama, x]", "F381",
+                     "[lama, x]");
+    assert_non_null(strstr(error->message, "\"llama\""));
+}
+
+static void a_pattern_that_matches_two_tensors_is_refused(void **state)
+{
+    (void)state;
+    struct slim_model_info *info = NULL;
+    struct slim_tiny tiny = { .extra = "embed_tokens.weight", .hollow = true };
+    assert_int_equal(open_with(&info, config_text, tiny), SLIM_FAILED);
+    assert_string_equal(diag.first->code, "F365");
+    assert_non_null(strstr(diag.first->message,
+                           "\"model.embed_tokens.weight\" and "
+                           "\"embed_tokens.weight\""));
+    assert_int_equal(diag.errors, 1);
 }
 
 /* ---- the models given ---- */
@@ -382,9 +510,12 @@ int main(void)
         TEST(known_extras_are_passed_over),
         TEST(unknown_keys_are_warned_of),
         TEST(rotary_settings_are_read),
+        TEST(lists_are_read),
         TEST(windows_are_read),
         TEST(optional_tensors_follow_flags),
         TEST(names_may_lack_their_prefix),
+        TEST(what_a_model_contradicts_is_said_at_the_line),
+        TEST(a_pattern_that_matches_two_tensors_is_refused),
         TEST(given_models_open),
         TEST(given_models_of_more_families_open),
         TEST(another_graph_is_refused),

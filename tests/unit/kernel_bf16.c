@@ -14,10 +14,11 @@ struct sizes {
 };
 
 /* Tiles: none whole, one, one and a half, many; odd depths. */
-static const struct sizes sizes[] = { { 1, 3, 5 },      { 15, 33, 17 },
-                                      { 16, 64, 31 },   { 47, 65, 128 },
-                                      { 128, 96, 64 },  { 145, 130, 77 },
-                                      { 300, 257, 96 }, { 1050, 72, 200 } };
+static const struct sizes sizes[] = { { 1, 3, 5 },      { 3, 100, 130 },
+                                      { 15, 33, 17 },   { 16, 64, 31 },
+                                      { 47, 65, 128 },  { 128, 96, 64 },
+                                      { 145, 130, 77 }, { 300, 257, 96 },
+                                      { 1050, 72, 200 } };
 
 static float widened(uint16_t narrow)
 {

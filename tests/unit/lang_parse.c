@@ -220,12 +220,13 @@ static void statements_of_every_kind(void **state)
         "slim 1; include \"x.slim\"\ninclude <llm-pruner/default>\r\n"
         "let r = 20%; data cal = alpaca.train n=128\n"
         "compute f32; measure ppl,\n\n  params on w2 as x\n"
+        "sweep (p, q) = (1, 2),\n (3, 4)\nkeep max p\n"
         "assert (a +\n b) < 3; save hf \"d\" type=q8_0; save adapter";
     static const enum slim_stmt_kind kinds[] = {
         SLIM_STMT_VERSION, SLIM_STMT_INCLUDE, SLIM_STMT_INCLUDE,
         SLIM_STMT_LET,     SLIM_STMT_DATA,    SLIM_STMT_COMPUTE,
-        SLIM_STMT_MEASURE, SLIM_STMT_ASSERT,  SLIM_STMT_SAVE,
-        SLIM_STMT_SAVE,
+        SLIM_STMT_MEASURE, SLIM_STMT_SWEEP,   SLIM_STMT_KEEP,
+        SLIM_STMT_ASSERT,  SLIM_STMT_SAVE,    SLIM_STMT_SAVE,
     };
     struct lang_case c;
     size_t i = 0;

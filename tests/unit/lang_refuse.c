@@ -34,8 +34,13 @@ static const struct row refused[] = {
     { "r = 20%", "S002", 2 },
     { "= 3", "S002", 0 },
     { "save hf \"a\" \"b\"", "S002", 12 },
-    { "keep max p", "S002", 9 },
-    { "sweep p = 10%..40% step 10%", "S002", 13 },
+    { "keep max", "S002", 8 },
+    { "keep max p q", "S001", 11 },
+    { "sweep p 3", "S002", 6 },
+    { "sweep (p = 3", "S002", 7 },
+    { "sweep p = 10%..40% step", "S002", 23 },
+    { "sweep p = 1..2..3", "S002", 14 },
+    { "sweep p = (1, 2", "S002", 15 },
     { "prune %20", "S003", 6 },
     { "slice to", "S003", 8 },
     { "slice to x", "S003", 9 },
@@ -104,7 +109,7 @@ static void the_rest_of_the_recipe_is_read(void **state)
     (void)state;
     static const char text[] = "prune 20% 30%; discover groups\n"
                                "let = 3\nassert (a < 3\nslice 25%\n"
-                               "keep max p\nsave hf";
+                               "shrink max p\nsave hf";
     struct lang_case c;
 
     lang_case_open(&c, text, strlen(text));
@@ -113,7 +118,7 @@ static void the_rest_of_the_recipe_is_read(void **state)
     assert_string_equal(c.recipe->first->verb->text, "discover");
     assert_string_equal(c.recipe->first->next->verb->text, "slice");
     assert_string_equal(c.recipe->unread->text, "prune");
-    assert_string_equal(c.recipe->unread->next->text, "keep");
+    assert_string_equal(c.recipe->unread->next->text, "shrink");
     assert_null(c.recipe->unread->next->next);
     lang_case_close(&c);
 }

@@ -113,6 +113,71 @@ static void test_bf16(void **state)
     assert_true(have[2] == 0x1p-133f && have[3] == 0x1.fep127f);
 }
 
+/* Stands in for rounding, to tell whether halves went through f32. */
+static void narrow_marked(uint16_t *out, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint16_t)(1000.0f + x[i]);
+}
+
+static const struct slim_narrow_kernels marked = { .narrow = narrow_marked };
+
+static enum slim_status read_narrow(struct world *world, uint16_t *out)
+{
+    return slim_model_read_narrow(out, world->model, world->up, &marked,
+                                  &world->diag);
+}
+
+static void test_narrow(void **state)
+{
+    struct world *world = *state;
+    uint16_t values[COUNT], have[COUNT], turned[COUNT];
+
+    for (size_t i = 0; i < COUNT; i++) {
+        values[i] = (uint16_t)(0x3f80 + i);
+        turned[i % COLUMNS * ROWS + i / COLUMNS] = values[i];
+    }
+    store(world, values, sizeof(values), SLIM_DTYPE_BF16);
+    assert_int_equal(read_narrow(world, have), SLIM_OK);
+    assert_memory_equal(have, values, sizeof(values));
+    slim_model_free(world->model);
+    world->up->transposed = true;
+    store(world, turned, sizeof(turned), SLIM_DTYPE_BF16);
+    assert_int_equal(read_narrow(world, have), SLIM_OK);
+    assert_memory_equal(have, values, sizeof(values));
+}
+
+/* Other types, and buffers, are rounded. */
+static void test_narrow_rounds(void **state)
+{
+    struct world *world = *state;
+    struct slim_buffer *buffer = slim_buffer_new(COUNT);
+    float values[COUNT];
+    uint16_t have[COUNT];
+
+    assert_non_null(buffer);
+    for (size_t i = 0; i < COUNT; i++) {
+        values[i] = (float)i;
+        buffer->data[i] = (float)(2 * i);
+    }
+    store(world, values, sizeof(values), SLIM_DTYPE_F32);
+    assert_int_equal(read_narrow(world, have), SLIM_OK);
+    assert_int_equal(have[COUNT - 1], 1000 + COUNT - 1);
+    slim_model_set(world->model, world->up, buffer, ROWS, COLUMNS);
+    assert_int_equal(read_narrow(world, have), SLIM_OK);
+    assert_int_equal(have[COUNT - 1], 1000 + 2 * (COUNT - 1));
+}
+
+static void test_narrow_no_number(void **state)
+{
+    struct world *world = *state;
+    uint16_t values[COUNT] = { [COUNT - 1] = 0xff80 }, have[COUNT];
+
+    store(world, values, sizeof(values), SLIM_DTYPE_BF16);
+    assert_int_equal(read_narrow(world, have), SLIM_FAILED);
+    assert_string_equal(world->diag.first->code, "F140");
+}
+
 static void test_f16(void **state)
 {
     /* one, -2.5, the smallest subnormal, the largest, -0, 2^-14 */
@@ -247,6 +312,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_f32, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bf16, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_narrow_rounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_narrow_no_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_f16, setup, teardown),
         cmocka_unit_test_setup_teardown(test_selection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_selection_turned, setup, teardown),

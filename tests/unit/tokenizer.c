@@ -231,6 +231,101 @@ static void refuse(struct bench *bench, const char *json, const char *code,
     bench->diag = (struct slim_diag){ .arena = bench->arena };
 }
 
+/* BLOOM's split pattern has a class within a class. */
+static void classes_may_hold_classes(void **state)
+{
+    expect(*state,
+           "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
+           "\"pattern\":{\"Regex\":\" ?[^(\\\\s|[bc])]+\"}}," MODEL "}",
+           "ab abc", "0 1 13 0 4");
+}
+
+#define VOCAB "{" LETTERS "}"
+
+/* vocab.json and merges.txt of a few letters. */
+static struct slim_tokenizer *open_two(struct bench *bench)
+{
+    struct slim_tokenizer *tokenizer;
+    static const char vocab[] = VOCAB;
+
+    /* without the key before the object */
+    char *text = strdup(strchr(vocab + 1, '{'));
+
+    text[strlen(text) - 1] = '\0';
+    put(bench, "vocab.json", text);
+    free(text);
+    put(bench, "merges.txt",
+        "#version: 0.2\r\nb c\r\na b\r\na bc\n\n\xc4\xa0 a");
+    if (slim_tokenizer_open(&tokenizer, bench->directory,
+                            (struct slim_span){ 0 }, &bench->diag))
+        return NULL;
+    return tokenizer;
+}
+
+static void expect_two(struct bench *bench, const char *text, const char *ids)
+{
+    struct slim_tokenizer *tokenizer = open_two(bench);
+
+    if (!tokenizer)
+        fail_msg("%s", slim_test_diag(&bench->diag));
+    assert_string_equal(ids_of(bench, tokenizer, text), ids);
+    slim_tokenizer_close(tokenizer);
+}
+
+static void two_files_are_a_tokenizer(void **state)
+{
+    expect_two(*state, "abc ab a", "5 6 3 7");
+    put(*state, "added_tokens.json", "{\"<x>\":20,\"<xy>\":21}");
+    expect_two(*state, "a<xy><x>", "0 21 20");
+    put(*state, "special_tokens_map.json", "{\"bos_token\":\"c\"}");
+    put(*state, "tokenizer_config.json",
+        "{\"add_bos_token\":true,\"add_prefix_space\":true}");
+    expect_two(*state, "a<x>", "2 7 20");
+    put(*state, "tokenizer_config.json",
+        "{\"added_tokens_decoder\":{\"30\":{\"content\":\"<x>\",\"lstrip\":"
+        "true,\"special\":true}}}");
+    expect_two(*state, "a <x>", "0 30");
+}
+
+static void the_class_says_how_two_files_split(void **state)
+{
+    put(*state, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"Qwen2TokenizerFast\"}");
+    expect_two(*state, "e\xcc\x81 11", "6 10 10");
+    put(*state, "tokenizer_config.json",
+        "{\"tokenizer_class\":\"BertTokenizer\"}");
+    assert_null(open_two(*state));
+    assert_string_equal(((struct bench *)*state)->diag.first->code, "F402");
+}
+
+static void two_files_with_faults(void **state)
+{
+    struct bench *bench = *state;
+
+    put(bench, "tokenizer_config.json",
+        "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<x>\"}}}");
+    assert_null(open_two(bench));
+    assert_string_equal(bench->diag.first->code, "F401");
+    assert_non_null(strstr(bench->diag.first->message, "\"x\""));
+    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    put(bench, "tokenizer_config.json", "{}");
+    put(bench, "added_tokens.json", "[]");
+    assert_null(open_two(bench));
+    assert_non_null(strstr(bench->diag.first->message, "added_tokens.json"));
+}
+
+/* tokenizer.json comes first, then tokenizer.model. */
+static void files_have_an_order(void **state)
+{
+    struct bench *bench = *state;
+
+    put(bench, "tokenizer.model", "no model");
+    assert_null(open_two(bench));
+    assert_non_null(strstr(bench->diag.first->message, "tokenizer.model"));
+    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    expect(bench, "{" MODEL "}", "abc", "5");
+}
+
 static void unknown_parts_are_named(void **state)
 {
     refuse(*state, "{\"normalizer\":{\"type\":\"Bert\"}," MODEL "}", "F402",
@@ -297,6 +392,11 @@ int main(void)
         TEST(longer_added_tokens_win),
         TEST(templates_add_tokens),
         TEST(config_asks_for_bos),
+        TEST(classes_may_hold_classes),
+        TEST(two_files_are_a_tokenizer),
+        TEST(the_class_says_how_two_files_split),
+        TEST(two_files_with_faults),
+        TEST(files_have_an_order),
         TEST(unknown_parts_are_named),
         TEST(malformed_files_are_refused),
         TEST(text_must_be_utf8),

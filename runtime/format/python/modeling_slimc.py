@@ -144,13 +144,17 @@ def norm(slots, block, x, model):
     return y.to(x.dtype)
 
 
-def frequencies(block, device):
-    """Angular frequencies of the rotary pairs, scaled as the model asks."""
+def frequencies(block, device, length):
+    """Angular frequencies of the rotary pairs, scaled as the model asks; of
+    longrope, those for sequences of that length."""
     dim = int(block["set"]["rotary_dim"]) or block["head_dim"]
     steps = torch.arange(0, dim, 2, dtype=torch.float32, device=device)
     freq = 1.0 / block["set"]["theta"] ** (steps / dim)
     if block["set"]["scaling"] == "linear":
         return freq / block["set"]["factor"]
+    if block["set"]["scaling"] == "longrope":
+        kind = "long" if length > block["set"]["original"] else "short"
+        return freq / torch.tensor(block["set"][kind], device=device)
     if block["set"]["scaling"] != "llama3":
         return freq
     wave = 2 * math.pi / freq
@@ -165,9 +169,12 @@ def frequencies(block, device):
 
 def rotate(x, positions, block):
     """x [batch, heads, tokens, dim]; the first rotary_dim of dim turn."""
-    freq = frequencies(block, x.device)
+    length = int(positions.max()) + 1
+    freq = frequencies(block, x.device, length)
     angles = positions[:, None, :, None].float() * freq
-    cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    amplitude = block["set"]["amplitude"]
+    cosine = (amplitude * angles.cos()).to(x.dtype)
+    sine = (amplitude * angles.sin()).to(x.dtype)
     dim = 2 * len(freq)
     turning, still = x[..., :dim], x[..., dim:]
     if block["set"]["position"] == "rope_pairs":

@@ -1,6 +1,6 @@
-/* record.h - lock files: what each stage of a run was, and what it gave */
-#ifndef SLIM_RECORD_H
-#define SLIM_RECORD_H
+/* ledger.h - lock files: what each stage of a run was, and what it gave */
+#ifndef SLIM_LEDGER_H
+#define SLIM_LEDGER_H
 
 #include "runtime/run.h"
 
@@ -19,32 +19,32 @@
  */
 
 /* The lines of the operations so far, in the arena. */
-char *slim_record_text(struct slim_run *run);
+char *slim_ledger_text(struct slim_run *run);
 /* Writes them to `path` and pins what they name. */
-SLIM_NODISCARD enum slim_status slim_record_write(struct slim_run *run,
+SLIM_NODISCARD enum slim_status slim_ledger_write(struct slim_run *run,
                                                   const char *path);
 
-struct slim_record {
+struct slim_ledger {
     const char *path;
     char **lines; /* NULL-terminated, in the order of the file */
 };
-SLIM_NODISCARD enum slim_status slim_record_read(struct slim_record **out,
+SLIM_NODISCARD enum slim_status slim_ledger_read(struct slim_ledger **out,
                                                  const char *path,
                                                  struct slim_diag *diag);
 
 /* Before an operation runs, and (`done`) after it: L001 with both lines where
  * it is not what the file says. */
-SLIM_NODISCARD enum slim_status slim_record_check(struct slim_run *run,
+SLIM_NODISCARD enum slim_status slim_ledger_check(struct slim_run *run,
                                                   const struct slim_op *op,
                                                   bool done);
 
 /* The line of an operation: with what it gave where that is known. NULL: it
  * has none. */
-char *slim_record_line(struct slim_run *run, const struct slim_op *op,
+char *slim_ledger_line(struct slim_run *run, const struct slim_op *op,
                        bool done);
 
 /* Every key of a file; nothing where it is no lock file. */
-void slim_record_keys(const char *path, struct slim_arena *arena,
+void slim_ledger_keys(const char *path, struct slim_arena *arena,
                       void (*visit)(void *context,
                                     const struct slim_digest *key),
                       void *context);

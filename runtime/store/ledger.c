@@ -1,5 +1,5 @@
-/* record.c - lock files: what each stage of a run was, and what it gave */
-#include "runtime/store/record.h"
+/* ledger.c - lock files: what each stage of a run was, and what it gave */
+#include "runtime/store/ledger.h"
 
 #include "runtime/store/gc.h"
 #include "runtime/store/memo.h"
@@ -24,7 +24,7 @@ static void add_results(struct slim_text *text, const struct slim_kept *entry)
     }
 }
 
-char *slim_record_line(struct slim_run *run, const struct slim_op *op,
+char *slim_ledger_line(struct slim_run *run, const struct slim_op *op,
                        bool done)
 {
     const struct slim_memo *memo = &run->memos[op->id];
@@ -57,7 +57,7 @@ static char *metric_line(struct slim_run *run, const struct slim_metric *m)
                              m->protocol ? m->protocol : "");
 }
 
-char *slim_record_text(struct slim_run *run)
+char *slim_ledger_text(struct slim_run *run)
 {
     size_t count = 0, room = run->program->count + 4;
     struct slim_text text = { 0 };
@@ -66,7 +66,7 @@ char *slim_record_text(struct slim_run *run)
         room++;
     char **lines = SLIM_NEW_ARRAY(run->arena, room, char *);
     for (const struct slim_op *op = run->program->first; op; op = op->next) {
-        lines[count] = slim_record_line(run, op, true);
+        lines[count] = slim_ledger_line(run, op, true);
         count += lines[count] != NULL;
     }
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
@@ -86,10 +86,10 @@ char *slim_record_text(struct slim_run *run)
     return all;
 }
 
-enum slim_status slim_record_write(struct slim_run *run, const char *path)
+enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
 {
     struct slim_writer writer = { 0 };
-    const char *text = slim_record_text(run);
+    const char *text = slim_ledger_text(run);
     enum slim_status status =
         slim_writer_open(&writer, path, nowhere, run->diag);
 
@@ -125,14 +125,14 @@ static char **split(char *text, struct slim_arena *arena)
     return lines;
 }
 
-enum slim_status slim_record_read(struct slim_record **out, const char *path,
+enum slim_status slim_ledger_read(struct slim_ledger **out, const char *path,
                                   struct slim_diag *diag)
 {
     struct slim_source source;
 
     if (slim_file_read(&source, path, 0, nowhere, diag) != SLIM_OK)
         return SLIM_FAILED;
-    struct slim_record *record = SLIM_NEW(diag->arena, struct slim_record);
+    struct slim_ledger *record = SLIM_NEW(diag->arena, struct slim_ledger);
     record->path = path;
     record->lines =
         split(slim_arena_strdup(diag->arena, source.text), diag->arena);
@@ -147,15 +147,15 @@ enum slim_status slim_record_read(struct slim_record **out, const char *path,
                      "\"");
 }
 
-void slim_record_keys(const char *path, struct slim_arena *arena,
+void slim_ledger_keys(const char *path, struct slim_arena *arena,
                       void (*visit)(void *context,
                                     const struct slim_digest *key),
                       void *context)
 {
     struct slim_diag quiet = { .arena = arena };
-    struct slim_record *record;
+    struct slim_ledger *record;
 
-    if (slim_record_read(&record, path, &quiet) != SLIM_OK)
+    if (slim_ledger_read(&record, path, &quiet) != SLIM_OK)
         return;
     for (char **line = record->lines; *line; line++) {
         /* the statement may hold such a word too: the last one counts */
@@ -180,7 +180,7 @@ static size_t lead(const char *line)
     return strncmp(line, "stage ", 6) == 0 ? length + 4 : length;
 }
 
-static const char *find_line(const struct slim_record *record, const char *line)
+static const char *find_line(const struct slim_ledger *record, const char *line)
 {
     for (char **at = record->lines; *at; at++)
         if (strncmp(*at, line, lead(line)) == 0)
@@ -198,10 +198,10 @@ static const char *meaning(const char *line)
     return key ? key : line;
 }
 
-enum slim_status slim_record_check(struct slim_run *run,
+enum slim_status slim_ledger_check(struct slim_run *run,
                                    const struct slim_op *op, bool done)
 {
-    const char *line = run->locked ? slim_record_line(run, op, done) : NULL;
+    const char *line = run->locked ? slim_ledger_line(run, op, done) : NULL;
 
     if (!line)
         return SLIM_OK;

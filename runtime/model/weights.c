@@ -1,0 +1,241 @@
+/* weights.c - the weights of one layer: what is read, in which type, and when
+ */
+#include "runtime/model/layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Forms of a matrix that are in memory. Vectors are read with the layer, a
+ * matrix when it is first asked for, in the form that is multiplied. */
+enum { MADE_WIDE = 1, MADE_NARROW = 2 };
+
+static void layer_point(struct slim_layer *layer, struct slim_model *model,
+                        long index)
+{
+    const struct slim_arch *arch = model->info->arch;
+
+    layer->model = model;
+    layer->shape = model->shape;
+    layer->arch = arch;
+    layer->index = index;
+    layer->first = index < 0 ? 0 : arch->layer_first[index];
+    layer->last = index < 0                      ? arch->layer_first[0]
+                  : (size_t)index < arch->layers ? arch->layer_first[index + 1]
+                                                 : arch->node_count;
+}
+
+/* A weight that some stage left in another size than the shape's would be
+ * read past its end by the blocks. */
+static enum slim_status size_check(const struct slim_layer *layer,
+                                   const struct slim_tensor *tensor,
+                                   struct slim_diag *diag)
+{
+    const struct slim_tensor *owner = slim_model_owner(layer->model, tensor);
+    const struct slim_weight *weight = &layer->model->weights[owner->index];
+
+    for (size_t d = 0; d < tensor->dims_count; d++) {
+        size_t want = slim_tensor_size(layer->shape, tensor, d);
+        if (weight->size[d] != want)
+            return slim_fail(diag, "R122", (struct slim_span){ 0 },
+                             "tensor \"%s\" is %zu x %zu where dimension %zu "
+                             "of the model's shape is %zu",
+                             tensor->name, weight->size[0], weight->size[1], d,
+                             want);
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status make_wide(struct slim_layer *layer,
+                                  const struct slim_tensor *tensor,
+                                  struct slim_diag *diag)
+{
+    if (layer->made[tensor->index] & MADE_WIDE)
+        return SLIM_OK;
+    if (slim_model_read(layer->weights[tensor->index], layer->model, tensor,
+                        diag) != SLIM_OK)
+        return SLIM_FAILED;
+    layer->made[tensor->index] |= MADE_WIDE;
+    return SLIM_OK;
+}
+
+/* Room for bf16 beside the f32. What is not asked for is never touched. */
+static enum slim_status narrow_fit(struct slim_layer *layer,
+                                   struct slim_diag *diag)
+{
+    size_t room = layer->storage.capacity;
+
+    if (layer->narrow_room >= room)
+        return SLIM_OK;
+    free(layer->narrow);
+    layer->narrow = malloc(room * sizeof(*layer->narrow));
+    layer->narrow_room = layer->narrow ? room : 0;
+    for (size_t i = 0; i < layer->weight_count; i++)
+        layer->made[i] &= (unsigned char)~MADE_NARROW;
+    if (layer->narrow)
+        return SLIM_OK;
+    return slim_fail(diag, "O101", (struct slim_span){ 0 },
+                     "out of memory: %zu numbers in bf16", room);
+}
+
+/* From what is in memory in f32, which a caller may have changed, or read. */
+static enum slim_status make_narrow(uint16_t **out, struct slim_layer *layer,
+                                    const struct slim_tensor *tensor,
+                                    const struct slim_narrow_kernels *kernels,
+                                    struct slim_diag *diag)
+{
+    float *wide = layer->weights[tensor->index];
+    unsigned char *made = &layer->made[tensor->index];
+    size_t count = slim_tensor_size(layer->shape, tensor, 0) *
+                   slim_tensor_size(layer->shape, tensor, 1);
+
+    if (narrow_fit(layer, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    *out = layer->narrow + (wide - layer->storage.data);
+    if (*made & MADE_NARROW)
+        return SLIM_OK;
+    if (*made & MADE_WIDE)
+        kernels->narrow(*out, wide, count);
+    else if (slim_model_read_narrow(*out, layer->model, tensor, kernels,
+                                    diag) != SLIM_OK)
+        return SLIM_FAILED;
+    *made |= MADE_NARROW;
+    return SLIM_OK;
+}
+
+/* Lays the layer's tensors out one after another, each from a cache line on,
+ * and with `read` fills the vectors; `total` numbers are needed. */
+static enum slim_status weights_place(struct slim_layer *layer, bool read,
+                                      size_t *total, struct slim_diag *diag)
+{
+    size_t offset = 0;
+
+    for (size_t n = layer->first; n < layer->last; n++) {
+        for (size_t s = 0; s < SLIM_SLOTS; s++) {
+            const struct slim_tensor *tensor = layer->arch->nodes[n].slots[s];
+            if (!tensor || !slim_model_has(layer->model, tensor))
+                continue;
+            size_t count = slim_tensor_size(layer->shape, tensor, 0) *
+                           (tensor->dims_count > 1
+                                ? slim_tensor_size(layer->shape, tensor, 1)
+                                : 1);
+            if (size_check(layer, tensor, diag) != SLIM_OK)
+                return SLIM_FAILED;
+            if (read) {
+                layer->weights[tensor->index] = layer->storage.data + offset;
+                if (tensor->dims_count == 1 &&
+                    make_wide(layer, tensor, diag) != SLIM_OK)
+                    return SLIM_FAILED;
+            }
+            offset += (count + 15) / 16 * 16;
+        }
+    }
+    *total = offset;
+    return SLIM_OK;
+}
+
+enum slim_status slim_layer_load(struct slim_layer *layer,
+                                 struct slim_model *model, long index,
+                                 struct slim_diag *diag)
+{
+    size_t tensors = model->info->arch->tensor_count, total = 0;
+
+    layer_point(layer, model, index);
+    if (tensors > layer->weight_count || !layer->weights) {
+        free(layer->weights);
+        free(layer->made);
+        layer->weights = calloc(tensors ? tensors : 1, sizeof(float *));
+        layer->made = calloc(tensors ? tensors : 1, 1);
+        layer->weight_count = 0;
+        if (!layer->weights || !layer->made)
+            return slim_fail(diag, "O101", (struct slim_span){ 0 },
+                             "out of memory: a table of %zu tensors", tensors);
+        layer->weight_count = tensors;
+    }
+    memset(layer->made, 0, layer->weight_count);
+    memset(layer->weights, 0, layer->weight_count * sizeof(float *));
+    if (weights_place(layer, false, &total, diag) != SLIM_OK ||
+        slim_floats_need(&layer->storage, total, 1, "the weights of a layer",
+                         diag) != SLIM_OK)
+        return SLIM_FAILED;
+    return weights_place(layer, true, &total, diag);
+}
+
+enum slim_status slim_layer_weight(float **out, struct slim_layer *layer,
+                                   const struct slim_tensor *tensor,
+                                   struct slim_diag *diag)
+{
+    *out = tensor->index < layer->weight_count ? layer->weights[tensor->index]
+                                               : NULL;
+    if (!*out)
+        return SLIM_OK;
+    if (make_wide(layer, tensor, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    layer->made[tensor->index] = MADE_WIDE;
+    return SLIM_OK;
+}
+
+float *slim_step_weight(const struct slim_step *step, size_t slot)
+{
+    const struct slim_tensor *tensor = step->node->slots[slot];
+
+    return tensor ? step->layer->weights[tensor->index] : NULL;
+}
+
+enum slim_status slim_step_table(const float **out,
+                                 const struct slim_step *step, size_t slot)
+{
+    *out = slim_step_weight(step, slot);
+    return *out ? make_wide(step->layer, step->node->slots[slot], step->diag)
+                : SLIM_OK;
+}
+
+enum slim_status slim_step_matrix(struct slim_matrix *out,
+                                  const struct slim_step *step, size_t slot)
+{
+    const struct slim_narrow_kernels *narrow = step->kernels->narrow;
+    uint16_t *copy = NULL;
+
+    *out = (struct slim_matrix){ .rows = slim_step_rows(step, slot),
+                                 .columns = slim_step_columns(step, slot) };
+    if (!narrow)
+        return slim_step_table(&out->wide, step, slot);
+    if (slim_step_weight(step, slot) &&
+        make_narrow(&copy, step->layer, step->node->slots[slot], narrow,
+                    step->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    out->narrow = copy;
+    return SLIM_OK;
+}
+
+void slim_step_multiply(const struct slim_step *step, float *y, const float *x,
+                        const struct slim_matrix *w, const float *bias)
+{
+    if (w->narrow)
+        step->kernels->narrow->linear(y, x, w->narrow, bias, step->tokens,
+                                      w->columns, w->rows);
+    else
+        step->kernels->linear(y, x, w->wide, bias, step->tokens, w->columns,
+                              w->rows);
+}
+
+void slim_step_multiply_back(const struct slim_step *step, float *dx,
+                             const float *dy, const struct slim_matrix *w,
+                             bool add)
+{
+    if (w->narrow)
+        step->kernels->narrow->linear_grad_x(dx, dy, w->narrow, step->tokens,
+                                             w->columns, w->rows, add);
+    else
+        step->kernels->linear_grad_x(dx, dy, w->wide, step->tokens, w->columns,
+                                     w->rows, add);
+}
+
+void slim_step_multiply_grad(const struct slim_step *step, float *dw,
+                             const float *dy, const float *x, size_t rows,
+                             size_t columns)
+{
+    const struct slim_kernels *kernels = step->kernels;
+
+    (kernels->narrow ? kernels->narrow->linear_grad_w : kernels->linear_grad_w)(
+        dw, dy, x, step->tokens, columns, rows, true);
+}

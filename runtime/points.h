@@ -1,0 +1,37 @@
+/* points.h - the points of a sweep, one after another */
+#ifndef SLIM_POINTS_H
+#define SLIM_POINTS_H
+
+#include "runtime/record.h"
+
+/* One shard runs every `shards`-th point, from `shard` (1 .. shards). */
+struct slim_points {
+    const struct slim_run *run; /* what all points share: where results go,
+                                   kernels, input, world, ... */
+    struct slim_program *first;
+    size_t shard, shards;
+    bool verbose; /* each point says what its stages did */
+    /* Called at once for a point that failed, or that has something to warn
+     * of. */
+    void (*report)(void *context, const struct slim_diag *diag);
+    void *context;
+
+    json_t *records; /* a slim_record_point for each that was run; the caller
+                        releases it */
+    size_t done, unmet, broken;
+    int code; /* exit code: of the first point that failed; where one is kept,
+                 a failed assertion is no failure */
+    const char *saved; /* written by the point that was kept, or NULL */
+};
+
+/*
+ * Runs every point up to `keep`, or to its end, each as slim_run_program does,
+ * with diagnostics of its own: one that fails does not stop the others. Then
+ * the point that `keep` names goes on. Fails where nothing was kept (V003), or
+ * when interrupted (C130); the records of what was done are there all the
+ * same.
+ */
+SLIM_NODISCARD enum slim_status slim_points_run(struct slim_points *points,
+                                                struct slim_diag *diag);
+
+#endif
