@@ -94,7 +94,7 @@ SLIM_INLINE void philox_run(uint32_t bits[RUN], uint64_t first, uint64_t seed,
         word[4 * l + 2] = x2[l];
         word[4 * l + 3] = x3[l];
     }
-    for (size_t i = 0; i < 4 * LANES; i++) {
+    for (size_t i = 0; i < RUN / 2; i++) {
         bits[2 * i] = word[i] & 0xffffu;
         bits[2 * i + 1] = word[i] >> 16;
     }
