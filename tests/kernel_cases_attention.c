@@ -124,8 +124,8 @@ void slim_case_attention_step(const struct slim_kernels *t,
     enum { KEYS = 301, HEADS = 6, KV = 2, DIM = 16 };
     static const float slopes[] = { 0.5f, 0.0f, 0.004f, 0.0625f, 1.0f, 0.25f };
     static const size_t rows[] = { KEYS, 37, 1 };
-    float *k = slim_case_normal(KEYS * KV * DIM, 1);
-    float *v = slim_case_normal(KEYS * KV * DIM, 2);
+    float *k = slim_case_normal((size_t)KEYS * KV * DIM, 1);
+    float *v = slim_case_normal((size_t)KEYS * KV * DIM, 2);
 
     for (size_t i = 0; i < 9; i++) {
         size_t n = rows[i % 3] * HEADS * DIM;

@@ -94,10 +94,12 @@ static const struct slim_error *examined(const char *part, const char *by,
     const struct slim_error *error = diag.first;
     while (error != NULL && strcmp(error->code, code) != 0)
         error = error->next;
-    if (error == NULL)
+    if (error == NULL) {
         fail_msg("no %s but %s", code, diag.first->code);
-    if (at != NULL &&
-        strncmp(error->span.source->text + error->span.begin, at, strlen(at)))
+        return NULL;
+    }
+    if (at != NULL && strncmp(error->span.source->text + error->span.begin, at,
+                              strlen(at)) != 0)
         fail_msg("%s is said elsewhere", code);
     return error;
 }
