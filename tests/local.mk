@@ -9,6 +9,7 @@ check_LIBRARIES += %D%/libsupport.a
 %C%_libsupport_a_SOURCES = \
     %D%/compile_support.c \
     %D%/kernel_cases.c \
+    %D%/kernel_cases_attention.c \
     %D%/lang_support.c \
     %D%/made.c \
     %D%/oracle.c \
@@ -59,6 +60,7 @@ slim_tests = \
     %D%/unit/compiler_sweep \
     %D%/unit/data \
     %D%/unit/family \
+    %D%/unit/family_examined \
     %D%/unit/family_model \
     %D%/unit/groups \
     %D%/unit/kernel_bf16 \

@@ -204,6 +204,8 @@ static void attention_make(struct maker *maker, size_t input, size_t output)
     node->settings[SLIM_ATTENTION_FACTOR] = 1.0;
     node->settings[SLIM_ATTENTION_AMPLITUDE] = 1.0;
     node->settings[SLIM_ATTENTION_PREFIX_END] = maker->made->prefix_end - 1.0;
+    node->settings[SLIM_ATTENTION_MARK] = maker->made->mark - 1.0;
+    node->settings[SLIM_ATTENTION_MARK_ELSE] = -1.0;
     node->settings[SLIM_ATTENTION_WINDOW] = (double)maker->made->window;
     qkv_make(maker);
     linear_make(

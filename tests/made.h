@@ -18,7 +18,7 @@ struct slim_made {
     int position;  /* SLIM_POSITION_* */
     size_t rotary; /* channels of a head that rotate; 0: all */
     size_t window;
-    double prefix_end; /* 1 + its id; 0: none */
+    double prefix_end, mark; /* 1 + their ids; 0: none */
     double eps;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- patterns ---- */
@@ -101,7 +102,8 @@ static enum piece look(struct cursor *cursor, const char *root)
 
 static char take(struct cursor *cursor)
 {
-    return cursor->inside != NULL ? *cursor->inside++ : *cursor->at++;
+    const char **from = cursor->inside != NULL ? &cursor->inside : &cursor->at;
+    return *(*from)++;
 }
 
 /* Digits of one against {i} of the other. False if there are none. */
@@ -184,9 +186,12 @@ static enum slim_status check_pattern(const struct slim_slot_spec *slot,
     if (slim_pattern_fill(&zero, slot->pattern, &words, place, diag) != SLIM_OK)
         return SLIM_FAILED;
     words.index = 1;
-    if (layered && (slim_pattern_fill(&one, slot->pattern, &words, place,
-                                      diag) != SLIM_OK ||
-                    strcmp(zero, one) == 0))
+    if (!layered)
+        return SLIM_OK;
+    if (slim_pattern_fill(&one, slot->pattern, &words, place, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    assert(zero != NULL && one != NULL);
+    if (strcmp(zero, one) == 0)
         return slim_fail(diag, "F332", place,
                          "\"%s\" is the same tensor in every layer",
                          slot->pattern);

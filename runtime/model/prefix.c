@@ -6,6 +6,7 @@
  */
 #include "runtime/model/layer.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 const size_t *slim_prefix_ends(const struct slim_step *step)
@@ -69,10 +70,11 @@ enum slim_status slim_prefix_fit(struct slim_step *step)
     const struct slim_batch *batch = step->batch;
     const double *settings = step->node->settings;
 
-    if (settings[SLIM_ATTENTION_PREFIX_END] < 0.0)
+    if (settings[SLIM_ATTENTION_PREFIX_END] < 0.0 || batch->sequences == 0)
         return SLIM_OK;
     if (room_fit(prefix, batch->sequences, step->diag) != SLIM_OK)
         return SLIM_FAILED;
+    assert(prefix->ends && prefix->marks);
     for (size_t s = 0; s < batch->sequences; s++) {
         const int32_t *ids = batch->ids + batch->starts[s];
         size_t count = batch->starts[s + 1] - batch->starts[s];

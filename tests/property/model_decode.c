@@ -77,7 +77,8 @@ static void pieces_agree(struct world *world, const struct slim_made *made)
     slim_decoder_rewind(decoder, 8);
     feed(world, decoder, ids, whole, 8, again, 3);
     slim_decoder_rewind(decoder, 0);
-    feed(world, decoder, ids, whole, 0, again, 3);
+    feed(world, decoder, ids, whole, 0, made->prefix_end > 0.0 ? first : again,
+         3);
     slim_decoder_close(decoder);
     slim_model_free(model);
 }
@@ -105,6 +106,18 @@ static void a_window(void **state)
     pieces_agree(*state, &made);
 }
 
+/* The prefix has to be in the first piece: its tokens see each other. */
+static void a_prefix(void **state)
+{
+    struct slim_made made = plain;
+    int32_t ids[LENGTH];
+
+    slim_made_ids(ids, LENGTH, VOCAB, 7);
+    made.position = SLIM_POSITION_ROPE_GRID;
+    made.prefix_end = 1.0 + ids[3];
+    pieces_agree(*state, &made);
+}
+
 static void fused_and_parallel(void **state)
 {
     struct slim_made made = plain;
@@ -126,9 +139,8 @@ static void no_positions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grouped_heads),
-        cmocka_unit_test(a_window),
-        cmocka_unit_test(fused_and_parallel),
+        cmocka_unit_test(grouped_heads), cmocka_unit_test(a_window),
+        cmocka_unit_test(a_prefix),      cmocka_unit_test(fused_and_parallel),
         cmocka_unit_test(no_positions),
     };
 

@@ -219,6 +219,19 @@ static void test_biases_window_pairs(void **state)
                                    .position = SLIM_POSITION_ROPE_PAIRS });
 }
 
+/* The first window has a prefix of four tokens and a mark in it. */
+static void test_prefix_and_grid(void **state)
+{
+    (void)state;
+    int32_t ids[LENGTH];
+
+    slim_made_ids(ids, LENGTH, 29, 5);
+    check_made((struct slim_made){ .rep = 2,
+                                   .prefix_end = 1.0 + ids[4],
+                                   .mark = 1.0 + ids[2],
+                                   .position = SLIM_POSITION_ROPE_GRID });
+}
+
 static void test_fused_partial_rotary(void **state)
 {
     (void)state;
@@ -365,6 +378,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_biases_window_pairs, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_prefix_and_grid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fused_partial_rotary, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_interleaved_parallel, setup,

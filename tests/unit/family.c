@@ -213,15 +213,16 @@ static void errors_are_all_reported(void **state)
 
 /* ---- what the messages say ---- */
 
-/* Changes the shipped file in one place: the error stands at `at` of line
- * `line` (1 is the first) and says `says`. */
+/* Changes the shipped file in one place: the error stands at the text `at`. */
 static void says(const char *part, const char *by, const char *code,
                  const char *at, const char *message)
 {
     refuses(part, by, code);
     const struct slim_error *error = diag.first;
-    while (strcmp(error->code, code) != 0)
+    while (error != NULL && strcmp(error->code, code) != 0)
         error = error->next;
+    if (error == NULL)
+        return; /* refuses() has said so */
     const char *text = error->span.source->text + error->span.begin;
     if (strncmp(text, at, strlen(at)) != 0 ||
         error->span.end - error->span.begin != strlen(at))

@@ -144,12 +144,21 @@ def norm(slots, block, x, model):
     return y.to(x.dtype)
 
 
-def frequencies(block, device, length):
-    """Angular frequencies of the rotary pairs, scaled as the model asks; of
-    longrope, those for sequences of that length."""
+def unscaled(block, device):
+    """Angular frequencies of the rotary pairs, of a grid those of half a
+    head."""
     dim = int(block["set"]["rotary_dim"]) or block["head_dim"]
+    if block["set"]["position"] == "rope_grid":
+        dim //= 2
     steps = torch.arange(0, dim, 2, dtype=torch.float32, device=device)
     freq = 1.0 / block["set"]["theta"] ** (steps / dim)
+    return freq.half().float() if block["set"]["rounding"] == "f16" else freq
+
+
+def frequencies(block, device, length):
+    """The same, scaled as the model asks; of longrope, those for sequences of
+    that length."""
+    freq = unscaled(block, device)
     if block["set"]["scaling"] == "linear":
         return freq / block["set"]["factor"]
     if block["set"]["scaling"] == "longrope":
@@ -187,6 +196,39 @@ def rotate(x, positions, block):
     return torch.cat((turned, still), -1)
 
 
+def place(x, context, block):
+    """Turns the heads, or with a grid each half of a head by a position of its
+    own: that before the prefix ends, of the mark after it, and that after."""
+    positions = context.positions
+    if block["set"]["position"] != "rope_grid":
+        return rotate(x, positions, block)
+    _, end, mark = context.prefix
+    before = torch.where(positions < end, positions, mark)
+    after = torch.where(positions < end, 0, positions - end + 1)
+    first, second = x.chunk(2, -1)
+    return torch.cat((rotate(first, before, block),
+                      rotate(second, after, block)), -1)
+
+
+def first_of(ids, wanted):
+    """Where an id first stands in each row; -1 where it does not."""
+    found = ids == int(wanted)
+    return torch.where(found.any(-1), found.int().argmax(-1), -1)
+
+
+def find_prefix(settings, ids, positions):
+    """Of each row: the index and the position of the token that ends its
+    prefix, and the position of the mark; 0 where there is none."""
+    positions = positions.expand(ids.shape)
+    end = first_of(ids, settings["prefix_end"])
+    mark = first_of(ids, settings["mark"])
+    mark = torch.where(mark < 0, first_of(ids, settings["mark_else"]), mark)
+    mark = torch.where(mark < 0, end - 1, mark).clamp(0)[:, None]
+    index = end.clamp(0)[:, None]
+    ends = positions.gather(1, index) * (end >= 0)[:, None]
+    return index, ends, positions.gather(1, mark)
+
+
 def part(fused, place):
     """Columns of a fused product: blocks at a distance, or one."""
     first, stride, length, count = place
@@ -221,8 +263,8 @@ def attend(slots, block, x, context):
         y.view(batch, length, -1, block["head_dim"]).transpose(1, 2)
         for y in projected)
     if block["set"]["position"].startswith("rope"):
-        query = rotate(query, context.positions, block)
-        key = rotate(key, context.positions, block)
+        query = place(query, context, block)
+        key = place(key, context, block)
     if context.cache is not None:
         key, value = context.cache.update(key, value, context.layer)
     # Query heads share key heads; how the library shares them has changed.
@@ -282,9 +324,9 @@ class SlimcPreTrainedModel(PreTrainedModel):
                 module.bias.data.zero_()
 
 
-def causal_mask(length, past, window, padding, dtype, device):
+def causal_mask(length, past, window, padding, prefix, dtype, device):
     """Added to scores: 0 where a query may look, the lowest number elsewhere.
-    A query that sees only padding looks at everything, so that no softmax is
+    Every query may look at the prefix, if there is one. A query that sees only padding looks at everything, so that no softmax is
     over nothing."""
     queries = torch.arange(past, past + length, device=device)[:, None]
     keys = torch.arange(past + length, device=device)[None, :]
@@ -292,6 +334,8 @@ def causal_mask(length, past, window, padding, dtype, device):
     if window:
         seen = seen & (keys > queries - window)
     seen = seen[None, None]
+    if prefix is not None:
+        seen = seen | (keys < prefix[0])[:, None, None]
     if padding is not None:
         seen = seen & padding[:, None, None, :].bool()
     seen = seen | ~seen.any(-1, keepdim=True)
@@ -343,6 +387,21 @@ class SlimcModel(SlimcPreTrainedModel):
                 for block in blocks_of(self.described)
                 if block["kind"] == "attention"}
 
+    def prefix(self, ids, positions, cache, past):
+        """Where each row's prefix ends; what follows it keeps that."""
+        settings = next(block["set"] for block in blocks_of(self.described)
+                        if block["kind"] == "attention")
+        if settings["prefix_end"] < 0:
+            return None
+        if past:
+            return cache.slimc_prefix
+        if ids is None:
+            raise ValueError("the prefix is found by ids, not by embeddings")
+        prefix = find_prefix(settings, ids, positions)
+        if cache is not None:
+            cache.slimc_prefix = prefix
+        return prefix
+
     def forward(self, input_ids=None, attention_mask=None, position_ids=None,
                 past_key_values=None, inputs_embeds=None, use_cache=None,
                 return_dict=None, output_attentions=None,
@@ -363,11 +422,13 @@ class SlimcModel(SlimcPreTrainedModel):
         context = SimpleNamespace(
             ids=input_ids, given=inputs_embeds, positions=position_ids,
             cache=cache, past=past, config=self.config,
-            training=self.training, more=kwargs, layer=0, masks={})
+            training=self.training, more=kwargs, layer=0, masks={},
+            prefix=self.prefix(input_ids, position_ids, cache, past))
         registers = {}
         x = self.run(self.described["before"], registers, context)
         context.masks = {window: causal_mask(length, past, window,
-                                             attention_mask, x.dtype, x.device)
+                                             attention_mask, context.prefix,
+                                             x.dtype, x.device)
                          for window in self.windows()}
         states = [x]
         for context.layer, blocks in enumerate(self.described["layers"]):
