@@ -311,8 +311,8 @@ static enum slim_status count_points(struct slim_compilation *c)
                              "a sweep has at most %d points", POINTS);
         if (count > 1 && count * statements > STATEMENTS)
             return slim_fail(c->diag, "A142", g->stmt->span,
-                             "%zu points of %zu statements are too many",
-                             count, statements);
+                             "%zu points of %zu statements are too many", count,
+                             statements);
     }
     c->points = c->groups ? count : 0;
     return SLIM_OK;
