@@ -22,7 +22,11 @@ static void say_fine(const struct slim_cli *cli,
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
         json_t *line = json_pack("{s:i,s:s,s:s}", "v", 1, "event", "ok",
                                  "recipe", project->source.name);
-        if (sized)
+        if (program->next)
+            (void)json_object_set_new(
+                line, "points",
+                json_integer((json_int_t)program->point->sweep->count));
+        else if (sized)
             (void)json_object_update_new(
                 line, json_pack("{s:I,s:I}", "params", (json_int_t)after,
                                 "params_before", (json_int_t)before));

@@ -82,20 +82,20 @@ static const struct slim_program *point_of(const struct slim_program *programs,
 static bool compare_programs(const struct slim_program *a,
                              const struct slim_program *b)
 {
-    bool same = true;
+    bool several = (a && a->next) || (b && b->next), same = true;
 
     for (const struct slim_program *p = a; p; p = p->next) {
         const struct slim_program *other = point_of(b, name_of(p));
-        if (!other && !a->next && !b->next)
+        if (!several)
             other = b;
-        if (other && *name_of(p) && a->next)
+        if (several && other)
             printf(" point %s\n", name_of(p));
         if (!other)
             printf(" - point %s\n", name_of(p));
         same = other && slim_program_compare(p, other, stdout) && same;
     }
     for (const struct slim_program *p = b; p; p = p->next)
-        if (!point_of(a, name_of(p)) && (a->next || b->next)) {
+        if (several && !point_of(a, name_of(p))) {
             printf(" + point %s\n", name_of(p));
             same = false;
         }

@@ -119,17 +119,12 @@ static json_t *overrides_of(const struct slim_cli *cli)
 
 static void say_results(const struct slim_run *run, const char *path)
 {
-    FILE *out = run->progress.out;
-
     if (run->progress.mode != SLIM_OUTPUT_JSON) {
-        fprintf(out, "   results      %s\n", path);
+        fprintf(run->progress.out, "   results      %s\n", path);
         return;
     }
-    json_t *line =
-        json_pack("{s:i,s:s,s:s}", "v", 1, "event", "results", "file", path);
-    json_dumpf(line, out, JSON_COMPACT);
-    fputc('\n', out);
-    json_decref(line);
+    slim_cli_put(
+        json_pack("{s:i,s:s,s:s}", "v", 1, "event", "results", "file", path));
 }
 
 static enum slim_status write_results(struct slim_project *project,

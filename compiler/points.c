@@ -245,6 +245,8 @@ enum slim_status slim_compile_points(struct slim_compilation *c,
         *tail = one.program;
         tail = &one.program->next;
     }
+    if (!first) /* there is a point at least: else nobody calls this */
+        return SLIM_FAILED;
     *c->program = *first;
     if (!c->incomplete)
         name_points(seen, c->points, c->diag);

@@ -136,10 +136,11 @@ struct slim_tally *slim_sweep_tally(const struct slim_program *programs,
     struct table table = { .capacity = 16 };
     size_t stages = 0, operations = 0;
 
-    for (const struct slim_program *p = programs; p; p = p->next)
+    /* of the longest program: each has the verbs of the same statements */
+    for (const struct slim_program *p = programs; p; p = p->next) {
         operations += p->count;
-    for (const struct slim_op *op = programs->first; op; op = op->next)
-        stages++;
+        stages = p->count > stages ? p->count : stages;
+    }
     while (table.capacity < 2 * operations)
         table.capacity *= 2;
     struct slim_tally *tally =

@@ -243,21 +243,14 @@ stage
     }
     ;
 
-method
-    : NAME
-    | LAYERS
-    | VAR
-    ;
+method : NAME | LAYERS | VAR ;
 
 metrics
     : name
     | metrics[before] comma name { $$ = slim_value_chain($before, $name); }
     ;
 
-comma
-    : COMMA
-    | COMMA_WORD
-    ;
+comma : COMMA | COMMA_WORD ;
 
 amount
     : quantity[of] OF name    {
@@ -273,10 +266,7 @@ amount
     }
     ;
 
-quantity
-    : literal
-    | VAR
-    ;
+quantity : literal | VAR ;
 
 literal
     : NUMBER
@@ -320,30 +310,19 @@ integer
     | '-' NUMBER                { $$ = slim_literal_negate(parser, @$, $2); }
     ;
 
-source
-    : name
-    | STRING
-    | VAR
-    ;
+source : name | STRING | VAR ;
 
 arg
     : ARG ASSIGN value          { $$ = slim_arg_new(parser, @$, $ARG, $value); }
     ;
 
-value
-    : literal
-    | STRING
-    | VAR
-    | word
-    ;
+value : literal | STRING | VAR | word ;
 
 name
     : NAME | EXCEPT | OF | TO | LAYERS | ELSE | WARN | STEP
     ;
 
-word
-    : name | ON | IN | AS
-    ;
+word : name | ON | IN | AS ;
 
 assertion
     : sum[left] comparison sum[right] {

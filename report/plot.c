@@ -238,8 +238,25 @@ static void add_curve(struct curves *curves, const json_t *figure,
     curves->count++;
 }
 
-/* All figures of the kind that the record has; each is called after the point,
- * the stage's line where there are several, and its own name. */
+/* Its own name, or that of the point, with the stage where there are several. */
+static const char *curve_title(const struct slim_report *report,
+                               const struct slim_text *point,
+                               const json_t *stage, const json_t *figure,
+                               bool several)
+{
+    const char *own = json_string_value(json_object_get(figure, "name"));
+    const char *text = json_string_value(json_object_get(stage, "text"));
+
+    if (own && *own)
+        return own;
+    if (!point->data)
+        return text ? text : "";
+    return several ? slim_arena_printf(report->arena, "%s %s", point->data,
+                                       text ? text : "")
+                   : slim_arena_strdup(report->arena, point->data);
+}
+
+/* All figures of the kind that the record has. */
 static void add_curves(struct curves *curves, const struct slim_report *report,
                        const struct slim_report_row *row, const char *kind,
                        size_t most)
@@ -254,22 +271,11 @@ static void add_curves(struct curves *curves, const struct slim_report *report,
     {
         json_array_foreach(figures_of(stage), f, figure)
         {
-            const char *own =
-                json_string_value(json_object_get(figure, "name"));
             const char *is = json_string_value(json_object_get(figure, "kind"));
-            if (!is || strcmp(is, kind) != 0)
-                continue;
-            const char *title =
-                own && *own
-                    ? own
-                    : slim_arena_printf(report->arena, "%s%s%s",
-                                        name.data ? name.data : "",
-                                        several || !name.length ? " " : "",
-                                        several || !name.length
-                                            ? json_string_value(json_object_get(
-                                                  stage, "text"))
-                                            : "");
-            add_curve(curves, figure, title, most);
+            if (is && strcmp(is, kind) == 0)
+                add_curve(curves, figure,
+                          curve_title(report, &name, stage, figure, several),
+                          most);
         }
     }
     slim_text_free(&name);

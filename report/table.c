@@ -93,7 +93,7 @@ static size_t seen(const struct slim_text *text)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < text->length; i++)
+    for (size_t i = 0; text->data && i < text->length; i++)
         count += ((unsigned char)text->data[i] & 0xc0) != 0x80;
     return count;
 }

@@ -238,9 +238,11 @@ static enum slim_status nothing_kept(const struct slim_points *points,
                                      struct slim_diag *diag)
 {
     const struct slim_program *first = points->first;
+    bool several = first && first->next;
 
-    for (const struct slim_op *op = first->first; op; op = op->next)
-        if (first->next && slim_param_find(op->stage, "axis"))
+    for (const struct slim_op *op = several ? first->first : NULL; op;
+         op = op->next)
+        if (slim_param_find(op->stage, "axis"))
             return slim_fail(diag, "V003", op->span,
                              "no point of the sweep passed: there is none to "
                              "keep");

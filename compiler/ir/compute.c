@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const struct slim_compute rows[] = {
-#define COMPUTE(name, text) { name, text },
+#define COMPUTE(name, text, noise) { name, text, noise },
 #include "compiler/ir/compute.def"
 #undef COMPUTE
 };

@@ -171,6 +171,7 @@ struct slim_point {
 /* An arithmetic, by the name that recipes give it. */
 struct slim_compute {
     const char *name, *text; /* text: as plans say it */
+    double noise; /* how far a loss may move by rounding, as a share of it */
 };
 const struct slim_compute *slim_compute_at(size_t index); /* NULL: no more */
 const struct slim_compute *slim_compute_find(const char *name);

@@ -193,12 +193,14 @@ static const size_t *records_of(struct slim_trainer *trainer, long step,
 static enum slim_status check_first(struct slim_trainer *trainer,
                                     const size_t *list, double before)
 {
+    const struct slim_compute *compute =
+        slim_compute_find(trainer->run->program->compute);
     double after;
 
     if (slim_trainer_loss(&after, trainer, list, (size_t)trainer->how->batch,
                           false, 0) != SLIM_OK)
         return SLIM_FAILED;
-    if (after <= before + 1e-4 * fabs(before))
+    if (after <= before + compute->noise * fabs(before))
         return SLIM_OK;
     return slim_fail(trainer->run->diag, "R301", trainer->op->span,
                      "the first step raised the loss of its own batch from "
