@@ -61,10 +61,12 @@ static enum slim_status take(struct values *out, const struct absorbing *work,
     float *w = calloc(rows * cols, sizeof(*w));
     enum slim_status status = SLIM_OK;
 
-    *out = (struct values){ malloc(rows * cols * sizeof(double)), rows, cols };
-    if (!w || !out->data)
-        status = no_memory(work, tensor);
-    else if (slim_model_has(work->from, tensor))
+    *out = (struct values){ calloc(rows * cols, sizeof(double)), rows, cols };
+    if (!w || !out->data) {
+        free(w);
+        return no_memory(work, tensor);
+    }
+    if (slim_model_has(work->from, tensor))
         status = slim_model_read(w, work->from, tensor, work->diag);
     for (size_t i = 0; status == SLIM_OK && i < rows * cols; i++)
         out->data[i] = (double)w[i];

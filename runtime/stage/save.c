@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "runtime/format/place.h"
+#include "runtime/store/memo.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -105,12 +106,45 @@ static enum slim_status check_save(const struct slim_op *op,
                      "\"%s\" is no name of a directory to write", args->path);
 }
 
+/* Every file with what a change of it changes too. */
+static const char *look(const char *directory, struct slim_run *run)
+{
+    char **files = slim_list_directory(run->arena, directory, "");
+    struct slim_text text = { 0 };
+    struct stat info;
+
+    for (; *files; files++)
+        if (strcmp(*files, "run.json") != 0 && /* results come later */
+            stat(slim_path_join(run->arena, directory, *files), &info) == 0)
+            slim_text_printf(&text, "%s %lld %lld %lld.%09ld\n", *files,
+                             (long long)info.st_ino, (long long)info.st_size,
+                             (long long)info.st_mtim.tv_sec,
+                             info.st_mtim.tv_nsec);
+    const char *kept =
+        text.data ? slim_arena_strdup(run->arena, text.data) : NULL;
+    slim_text_free(&text);
+    return kept;
+}
+
+static const char *outside_save(struct slim_run *run, const struct slim_op *op)
+{
+    const struct save_args *args = op->args;
+
+    return look(args->path, run);
+}
+
+/* What a run of the same recipe that was killed has left is its own. */
+static bool may_replace(struct slim_run *run, const struct slim_op *op)
+{
+    return run->force || slim_promise_holds(run, op, outside_save(run, op));
+}
+
 static enum slim_status prepare_save(struct slim_run *run,
                                      const struct slim_op *op)
 {
     const struct save_args *args = op->args;
 
-    return slim_place_check(args->path, run->force,
+    return slim_place_check(args->path, may_replace(run, op),
                             run->input->checkpoint->directory, op->span,
                             run->diag);
 }
@@ -140,8 +174,10 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
     export.directory = place.temporary;
     slim_progress_begin(&run->progress, op->text, 1.0);
     enum slim_status status = write_all(&export);
+    bool force = may_replace(run, op);
+    slim_promise_make(run, op, look(place.temporary, run));
     if (status == SLIM_OK)
-        status = slim_place_settle(&place, run->force, op->span, run->diag);
+        status = slim_place_settle(&place, force, op->span, run->diag);
     if (status != SLIM_OK) {
         slim_place_abort(&place);
         return status;
@@ -149,27 +185,6 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
     if (run->saved_count < SLIM_COUNT(run->saved))
         run->saved[run->saved_count++] = args->path;
     return SLIM_OK;
-}
-
-/* Every file with what a change of it changes too. */
-static const char *outside_save(struct slim_run *run, const struct slim_op *op)
-{
-    const struct save_args *args = op->args;
-    char **files = slim_list_directory(run->arena, args->path, "");
-    struct slim_text text = { 0 };
-    struct stat info;
-
-    for (; *files; files++)
-        if (strcmp(*files, "run.json") != 0 && /* results come later */
-            stat(slim_path_join(run->arena, args->path, *files), &info) == 0)
-            slim_text_printf(&text, "%s %lld %lld %lld.%09ld\n", *files,
-                             (long long)info.st_ino, (long long)info.st_size,
-                             (long long)info.st_mtim.tv_sec,
-                             info.st_mtim.tv_nsec);
-    const char *kept =
-        text.data ? slim_arena_strdup(run->arena, text.data) : NULL;
-    slim_text_free(&text);
-    return kept;
 }
 
 const struct slim_stage slim_stage_save = {

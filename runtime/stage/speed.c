@@ -112,12 +112,12 @@ enum slim_status slim_speed_latency(double *out, struct slim_run *run,
 {
     struct bench bench;
     double *took = calloc(speed->tokens, sizeof(*took));
-    enum slim_status status =
-        bench_open(&bench, run, op, model, speed->length + speed->tokens);
 
     if (!took)
-        status = slim_fail(run->diag, "O001", op->span,
-                           "out of memory for %zu times", speed->tokens);
+        return slim_fail(run->diag, "O001", op->span,
+                         "out of memory for %zu times", speed->tokens);
+    enum slim_status status =
+        bench_open(&bench, run, op, model, speed->length + speed->tokens);
     slim_progress_begin(&run->progress, op->text, (double)speed->tokens);
     if (status == SLIM_OK)
         status = time_tokens(took, &bench, run, op, speed);

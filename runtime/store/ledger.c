@@ -153,9 +153,9 @@ void slim_ledger_keys(const char *path, struct slim_arena *arena,
                       void *context)
 {
     struct slim_diag quiet = { .arena = arena };
-    struct slim_ledger *record;
+    struct slim_ledger *record = NULL;
 
-    if (slim_ledger_read(&record, path, &quiet) != SLIM_OK)
+    if (slim_ledger_read(&record, path, &quiet) != SLIM_OK || !record)
         return;
     for (char **line = record->lines; *line; line++) {
         /* the statement may hold such a word too: the last one counts */

@@ -55,6 +55,14 @@ SLIM_NODISCARD enum slim_status slim_memo_inputs(struct slim_run *run,
 void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
                     double seconds);
 
+/* Before an output takes its name: what it looks like from outside (`keep.outside`
+ * of the row). Whether that was said of what is there now: then it is this
+ * operation's own, of a run that did not live to say that it was done. */
+void slim_promise_make(struct slim_run *run, const struct slim_op *op,
+                       const char *outside);
+bool slim_promise_holds(struct slim_run *run, const struct slim_op *op,
+                        const char *outside);
+
 /* The results were freed. */
 void slim_memo_released(struct slim_run *run, const struct slim_op *op);
 
