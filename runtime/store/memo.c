@@ -115,6 +115,7 @@ static bool read_manifests(struct slim_run *run, struct slim_memo *memo)
 {
     const struct slim_kept *entry = memo->entry;
 
+    drop_manifests(memo); /* kept by this run, and found again */
     for (size_t i = 0; i < entry->result_count; i++) {
         memo->manifests[i] =
             read_manifest(run->store, &entry->results[i].manifest);
