@@ -2,6 +2,7 @@
 #include "runtime/model/decode.h"
 
 #include "runtime/model/layer.h"
+#include "runtime/model/pass.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -92,15 +93,6 @@ static enum slim_status part_open(struct part *part, struct slim_model *model,
     return cache_open(&part->cache, part->layer, room, diag);
 }
 
-static size_t widest(const struct slim_shape *shape)
-{
-    size_t width = 0;
-
-    for (size_t s = 0; s < shape->arch->site_count; s++)
-        width = shape->sites[s] > width ? shape->sites[s] : width;
-    return width;
-}
-
 enum slim_status slim_decoder_open(struct slim_decoder **out,
                                    struct slim_model *model, size_t room,
                                    const struct slim_kernels *kernels,
@@ -118,7 +110,7 @@ enum slim_status slim_decoder_open(struct slim_decoder **out,
                          "out of memory: %zu parts of a model", count);
     decoder->kernels = kernels;
     decoder->room = room;
-    decoder->width = widest(model->shape);
+    decoder->width = slim_pass_width(model->shape);
     decoder->count = count;
     for (size_t p = 0; status == SLIM_OK && p < count; p++)
         status = part_open(&decoder->parts[p], model, (long)p - 1, room, diag);

@@ -36,13 +36,6 @@ bool slim_absorbs(const struct slim_shape *shape)
     return false;
 }
 
-static bool on_stream(const struct slim_model *model,
-                      const struct slim_tensor *tensor, size_t d)
-{
-    return d < tensor->dims_count && tensor->dims[d]->kind == SLIM_DIM_AXIS &&
-           tensor->dims[d]->axis == model->shape->arch->stream;
-}
-
 static enum slim_status no_memory(const struct absorbing *work,
                                   const struct slim_tensor *tensor)
 {
@@ -212,9 +205,9 @@ static enum slim_status absorb_node(const struct absorbing *work,
 
         if (!tensor || !slim_tensor_stored(work->to->shape, tensor))
             continue;
-        if (table || on_stream(work->from, tensor, 0))
+        if (table || slim_on_stream(work->from, tensor, 0))
             status = write_stream(work, tensor, table);
-        else if (norm && on_stream(work->from, tensor, 1))
+        else if (norm && slim_on_stream(work->from, tensor, 1))
             status = read_norm(work, node, tensor, norm);
         if (status != SLIM_OK)
             return status;

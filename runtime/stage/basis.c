@@ -110,8 +110,8 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
     return SLIM_OK;
 }
 
-static bool is_stream(const struct slim_model *model,
-                      const struct slim_tensor *tensor, size_t d)
+bool slim_on_stream(const struct slim_model *model,
+                    const struct slim_tensor *tensor, size_t d)
 {
     return d < tensor->dims_count && tensor->dims[d]->kind == SLIM_DIM_AXIS &&
            tensor->dims[d]->axis == model->shape->arch->stream;
@@ -200,9 +200,9 @@ enum slim_status slim_rotate_tensor(struct slim_model *to,
     enum slim_status status = read_matrix(&w, from, tensor, gain, diag);
     bool ok = true;
 
-    if (status == SLIM_OK && in && is_stream(from, tensor, 1))
+    if (status == SLIM_OK && in && slim_on_stream(from, tensor, 1))
         ok = multiply_right(&w, in);
-    if (status == SLIM_OK && ok && out && is_stream(from, tensor, 0))
+    if (status == SLIM_OK && ok && out && slim_on_stream(from, tensor, 0))
         ok = multiply_left(&w, out);
     if (status == SLIM_OK && !ok)
         status = slim_fail(diag, "O001", (struct slim_span){ 0 },
@@ -226,8 +226,8 @@ enum slim_status slim_rotate_node(struct slim_model *to,
         if (!tensor || node->kind == SLIM_BLOCK_ADD ||
             node->kind == SLIM_BLOCK_NORM)
             continue;
-        bool reads = is_stream(from, tensor, 1);
-        if (!reads && !is_stream(from, tensor, 0))
+        bool reads = slim_on_stream(from, tensor, 1);
+        if (!reads && !slim_on_stream(from, tensor, 0))
             continue;
         bool table = node->kind == SLIM_BLOCK_EMBEDDING;
         if (slim_rotate_tensor(to, from, tensor, table ? out : in,

@@ -50,6 +50,10 @@ SLIM_NODISCARD enum slim_status slim_basis_pca(struct slim_basis *out,
                                                size_t site,
                                                struct slim_diag *diag);
 
+/* Whether dimension `d` of a tensor is the residual stream. */
+bool slim_on_stream(const struct slim_model *model,
+                    const struct slim_tensor *tensor, size_t d);
+
 /*
  * Re-expresses one tensor of `from` in new bases and gives it to `to`:
  *

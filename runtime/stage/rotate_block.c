@@ -207,19 +207,6 @@ static enum slim_status walk_layer(struct slim_walk *walk, size_t layer)
     return SLIM_OK;
 }
 
-/* Subtracts from each row its mean. */
-static void center_rows(float *x, size_t rows, size_t width)
-{
-    for (size_t i = 0; i < rows; i++) {
-        double sum = 0.0;
-        for (size_t j = 0; j < width; j++)
-            sum += (double)x[i * width + j];
-        for (size_t j = 0; j < width; j++)
-            x[i * width + j] =
-                (float)((double)x[i * width + j] - sum / (double)width);
-    }
-}
-
 /* Gives the model embeddings of its own, centered. */
 static enum slim_status center_tables(struct slim_model *model,
                                       struct slim_diag *diag)
@@ -241,7 +228,7 @@ static enum slim_status center_tables(struct slim_model *model,
             slim_buffer_release(buffer);
             return SLIM_FAILED;
         }
-        center_rows(buffer->data, rows, width);
+        slim_kernels_ref.center(buffer->data, buffer->data, rows, width, false);
         slim_model_set(model, table, buffer, rows, width);
     }
     return SLIM_OK;
