@@ -18,13 +18,6 @@ static const char *age(const struct slim_cli *cli, int64_t when)
     return slim_arena_printf(cli->arena, "%.0fd", seconds / 86400.0);
 }
 
-static void put_json(json_t *object)
-{
-    json_dumpf(object, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(object);
-}
-
 static void print_item(const struct slim_cli *cli,
                        const struct slim_listed *item)
 {
@@ -33,7 +26,7 @@ static void print_item(const struct slim_cli *cli,
 
     slim_digest_hex(key, &e->key);
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        put_json(json_pack(
+        slim_cli_put(json_pack(
             "{s:i,s:s,s:s,s:s,s:s,s:I,s:f,s:I,s:b}", "v", 1, "event", "kept",
             "key", key, "text", e->text, "recipe", e->recipe ? e->recipe : "",
             "bytes", (json_int_t)item->bytes, "seconds", e->seconds, "used",
@@ -57,7 +50,7 @@ static int list(struct slim_cli *cli, struct slim_store *store)
     for (size_t i = listing.count; i-- > 0;)
         print_item(cli, &listing.items[i]);
     if (slim_cli_has(cli, SLIM_OPTION_json))
-        put_json(json_pack(
+        slim_cli_put(json_pack(
             "{s:i,s:s,s:s,s:I,s:I,s:I}", "v", 1, "event", "store", "path",
             store->path, "entries", (json_int_t)listing.count, "bytes",
             (json_int_t)listing.bytes, "budget", (json_int_t)store->budget));

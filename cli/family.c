@@ -101,9 +101,7 @@ static void print_json(const struct slim_family_info *info, bool whole)
     if (whole)
         (void)json_object_set_new(line, "description",
                                   yaml_to_json(info->root));
-    json_dumpf(line, stdout, JSON_COMPACT);
-    putchar('\n');
-    json_decref(line);
+    slim_cli_put(line);
 }
 
 static int list(struct slim_cli *cli)

@@ -8,6 +8,7 @@ check_LIBRARIES += %D%/libsupport.a
     -DSLIM_TEST_BUILD='"$(abs_top_builddir)"'
 %C%_libsupport_a_SOURCES = \
     %D%/compile_support.c \
+    %D%/fuzz/place.c \
     %D%/kernel_cases.c \
     %D%/kernel_cases_attention.c \
     %D%/lang_support.c \

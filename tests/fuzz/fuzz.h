@@ -26,6 +26,10 @@ static inline void slim_fuzz_check(enum slim_status status,
     free(text);
 }
 
+/* A file of that name in a folder of its own, the same at each call; both are
+ * removed at the end. */
+void slim_fuzz_place(const char **folder, const char **file, const char *name);
+
 /* The input as a source: a copy that ends in a NUL. */
 static inline struct slim_source slim_fuzz_source(struct slim_arena *arena,
                                                   const uint8_t *bytes,

@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support.h"
 
-static char *directory, *path;
+static const char *directory, *path;
 
 static const struct slim_set_template frame = { .optional = "input",
                                                 .full = "{name}: {input}\n",
@@ -51,21 +51,9 @@ static void run(const uint8_t *bytes, size_t count)
     free(sets);
 }
 
-static void clean_up(void)
-{
-    (void)remove(path);
-    (void)remove(directory);
-    free(path);
-    free(directory);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    if (!directory) {
-        (void)atexit(clean_up);
-        directory = slim_test_directory();
-        path = slim_test_join(directory, "data");
-    }
+    slim_fuzz_place(&directory, &path, "data");
     run(bytes, count);
     return 0;
 }

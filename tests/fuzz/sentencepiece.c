@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support.h"
 
-static char *directory, *path;
+static const char *directory, *path;
 
 /* The input is a length, so many bytes of text, then a model. */
 static void run(const uint8_t *bytes, size_t count)
@@ -38,21 +38,9 @@ static void run(const uint8_t *bytes, size_t count)
     slim_arena_close(diag.arena);
 }
 
-static void clean_up(void)
-{
-    (void)remove(path);
-    (void)remove(directory);
-    free(path);
-    free(directory);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    if (!directory) {
-        (void)atexit(clean_up);
-        directory = slim_test_directory();
-        path = slim_test_join(directory, "tokenizer.model");
-    }
+    slim_fuzz_place(&directory, &path, "tokenizer.model");
     run(bytes, count);
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static char *directory, *path;
+static const char *directory, *path;
 
 /* The input is a tokenizer.json, then a zero byte, then a text; without the
  * byte the text is the file itself. */
@@ -39,21 +39,9 @@ static void run(const uint8_t *bytes, size_t count)
     slim_arena_close(diag.arena);
 }
 
-static void clean_up(void)
-{
-    (void)remove(path);
-    (void)remove(directory);
-    free(path);
-    free(directory);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    if (!directory) {
-        (void)atexit(clean_up);
-        directory = slim_test_directory();
-        path = slim_test_join(directory, "tokenizer.json");
-    }
+    slim_fuzz_place(&directory, &path, "tokenizer.json");
     run(bytes, count);
     return 0;
 }
