@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "runtime/data/set.h"
+#include "runtime/data/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,27 @@ static enum slim_status check_file(const struct checking *check)
     return check_rows(check);
 }
 
+/* Once: it is the model's fault, whichever sample meets it. Only a warning, as
+ * a plan can be made of a configuration and headers alone. */
+static void ask_for_tokenizer(const struct checking *check)
+{
+    const char *directory = check->world->model;
+    struct slim_diag *diag = check->diag;
+
+    if (!directory || slim_tokenizer_there(diag->arena, directory))
+        return;
+    for (const struct slim_error *e = diag->first; e; e = e->next)
+        if (strcmp(e->code, "D105") == 0)
+            return;
+    struct slim_error *warning = slim_warning(
+        diag, "D105", check->at,
+        "\"%s\" has no tokenizer, so a run could not read text", directory);
+
+    slim_error_hint(diag, warning,
+                    "Put tokenizer.json, tokenizer.model, or vocab.json and "
+                    "merges.txt beside its weights.");
+}
+
 enum slim_status slim_data_check(void *world, const struct slim_sample *sample,
                                  struct slim_span at, struct slim_diag *diag)
 {
@@ -137,5 +159,6 @@ enum slim_status slim_data_check(void *world, const struct slim_sample *sample,
                          "0");
     if (slim_set_find(&place, sample, world, at, diag))
         return SLIM_FAILED;
+    ask_for_tokenizer(&check);
     return check_file(&check);
 }

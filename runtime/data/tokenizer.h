@@ -26,6 +26,8 @@ SLIM_NODISCARD enum slim_status slim_tokenizer_open(struct slim_tokenizer **out,
                                                     const char *directory,
                                                     struct slim_span at,
                                                     struct slim_diag *diag);
+/* Whether DIR has files that it would read. */
+bool slim_tokenizer_there(struct slim_arena *arena, const char *directory);
 void slim_tokenizer_close(struct slim_tokenizer *tokenizer);
 
 /* Appends the ids of UTF-8 text. `special`: as encode() does by default, with

@@ -201,8 +201,8 @@ static const struct slim_layout layouts[] = {
     { { "vocab.json", "merges.txt" }, false, read_merges },
 };
 
-const struct slim_layout *slim_layout_find(struct slim_arena *arena,
-                                           const char *directory)
+static const struct slim_layout *layout_there(struct slim_arena *arena,
+                                              const char *directory)
 {
     for (size_t i = 0; i < SLIM_COUNT(layouts); i++) {
         const char *const *files = layouts[i].files;
@@ -212,7 +212,20 @@ const struct slim_layout *slim_layout_find(struct slim_arena *arena,
              slim_file_exists(slim_path_join(arena, directory, files[1]))))
             return &layouts[i];
     }
-    return &layouts[0];
+    return NULL;
+}
+
+const struct slim_layout *slim_layout_find(struct slim_arena *arena,
+                                           const char *directory)
+{
+    const struct slim_layout *layout = layout_there(arena, directory);
+
+    return layout ? layout : &layouts[0];
+}
+
+bool slim_tokenizer_there(struct slim_arena *arena, const char *directory)
+{
+    return layout_there(arena, directory) != NULL;
 }
 
 /* ---- added tokens ---- */
