@@ -61,15 +61,16 @@ static void put_words(const struct slim_command *command)
     }
 }
 
-/* After an option that takes one of a few words, those words. */
-static void bash_values(void)
+/* After an option that takes one of a few words, those words: what the shell
+ * calls the word before, and what stands around the choices. */
+static void put_values(const char *last, const char *before, const char *after)
 {
-    fputs("    case ${COMP_WORDS[COMP_CWORD - 1]} in\n", stdout);
+    printf("    case %s in\n", last);
     for (size_t i = 0; i < SLIM_OPTION_COUNT; i++)
         if (are_choices(slim_options[i].value)) {
-            printf("    --%s) COMPREPLY=($(compgen -W '", slim_options[i].name);
+            printf("    --%s) %s", slim_options[i].name, before);
             put_choices(slim_options[i].value);
-            fputs("' -- \"$word\")); return ;;\n", stdout);
+            printf("%s return ;;\n", after);
         }
     fputs("    esac\n", stdout);
 }
@@ -107,7 +108,8 @@ static void bash(void)
     fputs("    esac\n    words='", stdout);
     put_commands(" ");
     fputs("'\n", stdout);
-    bash_values();
+    put_values("${COMP_WORDS[COMP_CWORD - 1]}", "COMPREPLY=($(compgen -W '",
+               "' -- \"$word\"));");
     bash_operands();
     fputs("    case $word in -*) words=$options ;; esac\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
@@ -127,7 +129,9 @@ static void zsh(void)
         printf("        \"%s:%s\"\n", c->name, c->summary);
     fputs("    )\n    verbs=(", stdout);
     put_verbs(" ");
-    fputs(")\n    if (( CURRENT == 2 )); then\n"
+    fputs(")\n", stdout);
+    put_values("$words[CURRENT-1]", "compadd -- ", ";");
+    fputs("    if (( CURRENT == 2 )); then\n"
           "        _describe command commands\n        _files\n"
           "        return\n    fi\n    case $words[2] in\n"
           "    ops|help) _values verb $verbs ;;\n",
@@ -160,6 +164,11 @@ static void fish(void)
             printf("complete -c slimc -n \"__fish_seen_subcommand_from %s\" "
                    "-l %s%s",
                    c->name, option->name, option->value ? " -r" : "");
+            if (are_choices(option->value)) {
+                fputs(" -f -a \"", stdout);
+                put_choices(option->value);
+                putchar('"');
+            }
             if (option->letter)
                 printf(" -s %c", option->letter);
             printf(" -d \"%s\"\n", option->summary);
