@@ -101,6 +101,7 @@ slim_scripts = \
     %D%/golden.tap \
     %D%/json.tap \
     %D%/layers.sh \
+    %D%/names.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \
     %D%/same_bytes.tap \

@@ -35,8 +35,8 @@ struct slim_axis {
  * A dimension of a tensor as an expression over axes:
  *
  *     kv.rep.dim                     rows of q: ((kv * REP) + rep) * DIM + dim
- *     q:kv.rep.dim + k:kv.dim + v:kv.dim        one after the other (Phi-3)
- *     kv.(q:dim + k:dim + v:dim)                interleaved per head (BLOOM)
+ *     q:kv.rep.dim + k:kv.dim + v:kv.dim        one after the other
+ *     kv.(q:dim + k:dim + v:dim)                interleaved per head
  *
  * Row-major: the last factor of a product varies fastest.
  */

@@ -44,8 +44,8 @@ static const struct slim_slot attention_slots[] = {
 };
 static const char *const positions[] = { "none",  "rope_half", "rope_pairs",
                                          "alibi", "rope_grid", NULL };
-static const char *const scalings[] = { "none", "linear", "llama3", "longrope",
-                                        NULL };
+static const char *const scalings[] = { "none", "linear", "wavelength",
+                                        "longrope", NULL };
 static const char *const roundings[] = { "f32", "f16", NULL };
 static const struct slim_setting attention_settings[] = {
     { "position", positions, "none", "how a token's place enters" },

@@ -219,7 +219,8 @@ static void rotary_settings_are_read(void **state)
         "\"factor\": 8.0, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0,"
         "\"original_max_position_embeddings\": 4096}");
     assert_true(node->settings[SLIM_ATTENTION_THETA] == 5e5);
-    assert_true(node->settings[SLIM_ATTENTION_SCALING] == SLIM_SCALING_LLAMA3);
+    assert_true(node->settings[SLIM_ATTENTION_SCALING] ==
+                SLIM_SCALING_WAVELENGTH);
     assert_true(node->settings[SLIM_ATTENTION_FACTOR] == 8);
     assert_true(node->settings[SLIM_ATTENTION_ORIGINAL] == 4096);
     node = attention_with("\"rope_parameters\": {\"rope_type\": \"default\"}");

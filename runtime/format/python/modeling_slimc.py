@@ -164,7 +164,7 @@ def frequencies(block, device, length):
     if block["set"]["scaling"] == "longrope":
         kind = "long" if length > block["set"]["original"] else "short"
         return freq / torch.tensor(block["set"][kind], device=device)
-    if block["set"]["scaling"] != "llama3":
+    if block["set"]["scaling"] != "wavelength":
         return freq
     wave = 2 * math.pi / freq
     low = block["set"]["original"] / block["set"]["low_freq"]
