@@ -125,7 +125,7 @@ struct slim_arch {
     long bos, eos;          /* ids from config.json, -1: none */
     const char *model_type; /* of the checkpoint's config.json */
     /* how to write it: see the family's `save` section */
-    const char *save_type, *save_class; /* model_type and architectures */
+    const char *save_type, *save_class; /* NULL: there is no stock class */
     const char *decoupled_type,
         *decoupled_class;       /* where hidden % heads != 0 */
     const char *shortcut_names; /* "{prefix}{node}_shortcut_Q" style pattern */
@@ -303,6 +303,9 @@ struct json_t *slim_shape_to_json(const struct slim_shape *shape);
  * the first wants a width that divides by the heads. False: remote code.
  */
 bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape);
+
+/* Why a shape that no stock class holds is saved with slimc's own code. */
+const char *slim_shape_why_remote(const struct slim_shape *shape);
 
 /* Sets the keys that the family's `save` section names in a config.json object
  * (sizes, tied, eps; for remote code those of layer 0). */

@@ -416,8 +416,10 @@ static void fill_facts(struct slim_arch *arch, const struct slim_config *config)
     arch->description = family->root;
     arch->dtype = SLIM_DTYPE_F32; /* until weights say otherwise */
     arch->shortcut_names = family->shortcut;
-    arch->save_type = family->classes[0].type;
-    arch->save_class = family->classes[0].name;
+    if (family->class_count > 0) {
+        arch->save_type = family->classes[0].type;
+        arch->save_class = family->classes[0].name;
+    }
     if (family->class_count > 1) {
         arch->decoupled_type = family->classes[1].type;
         arch->decoupled_class = family->classes[1].name;

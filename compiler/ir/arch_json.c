@@ -215,6 +215,15 @@ static bool class_fits(const struct slim_class *class,
     return slim_expr_flag(&fits, class->when, scope, &diag) == SLIM_OK && fits;
 }
 
+const char *slim_shape_why_remote(const struct slim_shape *shape)
+{
+    if (shape->arch->config->family->class_count == 0)
+        return "transformers has no class for the family";
+    if (!layers_alike(shape))
+        return "its layers differ or carry shortcuts";
+    return "the stock class has no such sizes";
+}
+
 bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape)
 {
     const struct slim_family *family = shape->arch->config->family;

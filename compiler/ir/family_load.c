@@ -116,9 +116,9 @@ static enum slim_status read_classes(struct slim_family *family,
 {
     if (list == NULL || slim_family_kind(list, SLIM_YAML_LIST, diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (list->count < 1 || list->count > SLIM_COUNT(family->classes))
+    if (list->count > SLIM_COUNT(family->classes))
         return slim_fail(diag, "F335", list->span,
-                         "there is one class to save with, or two");
+                         "there are at most two classes to save with");
     family->class_count = list->count;
     for (size_t c = 0; c < list->count; c++)
         if (read_class(&family->classes[c], family, list->items[c], diag) !=

@@ -73,9 +73,12 @@ slice 25% of width"
 rotate pca per=block on cal
 slice 25% of width"
 done
+# Layers that stay alike: its class is not one of transformers.
 for family in baichuan-7b baichuan-13b; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
+    save "$family" "$tiny" "score l2
+prune 25% of groups in mlp"
     save "$family-heads" "$tiny" "score l1
 prune 50% of groups in attn layers 1"
 done
