@@ -90,6 +90,7 @@ struct slim_node {
     size_t layer;
     size_t inputs[2]; /* registers; register 0 is the stream */
     size_t output;
+    bool of_table;   /* a norm of an embedding's rows: see find_table_norms */
     size_t site_in;  /* stream site that its columns read */
     size_t site_out; /* stream site that its rows belong to: of attention
                             and mlp, the site of the add that takes them */

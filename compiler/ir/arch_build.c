@@ -285,6 +285,24 @@ static enum slim_status build_layers(struct building *building)
     return SLIM_OK;
 }
 
+/*
+ * A norm between the embedding and the stream sees one row of the table at a
+ * time, where nothing was added on the way: what it gives is a function of the
+ * token alone, and another table gives the same. Folding makes that table.
+ */
+static void find_table_norms(struct slim_arch *arch)
+{
+    for (size_t n = 1; n < arch->layer_first[0]; n++) {
+        struct slim_node *node = &arch->nodes[n];
+        const struct slim_node *before = node - 1;
+
+        node->of_table = node->kind == SLIM_BLOCK_NORM && node->output == 0 &&
+                         before->kind == SLIM_BLOCK_EMBEDDING &&
+                         !before->slots[SLIM_EMBEDDING_POSITIONS] &&
+                         node->inputs[0] == before->output;
+    }
+}
+
 /* ---- sites ---- */
 
 /* Site of the stream that each register holds; SLIM_NO_SITE: a block's output
@@ -477,6 +495,7 @@ enum slim_status slim_arch_build(struct slim_arch **out,
         build_layers(&building) != SLIM_OK ||
         build_part(&building, SLIM_PART_AFTER, SLIM_NO_LAYER) != SLIM_OK)
         return SLIM_FAILED;
+    find_table_norms(arch);
     open_sites(arch);
     close_sites(arch);
     arch->tensor_count = building.tensors;

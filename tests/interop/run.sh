@@ -60,7 +60,7 @@ prune 50% of groups in attn"
 done
 # Layer norms and fused matrices in another basis; these models came without a
 # tokenizer, and that of another one has as many ids.
-for family in opt phi phi3 gemma baichuan-13b; do
+for family in opt phi phi3 gemma baichuan-13b bloom; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
     rm -rf "$work/$family-dense"

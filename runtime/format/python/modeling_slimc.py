@@ -130,7 +130,9 @@ def embed(slots, block, ids, positions, given):
 def norm(slots, block, x, model):
     """x / sqrt(sum(x^2) / divisor + eps): the divisor stays that of the dense
     model when the stream gets narrower, and a mean that was folded into what
-    writes the stream is not taken again."""
+    writes the stream is not taken again. Kind "done": the table holds it."""
+    if block["set"]["kind"] == "done":
+        return x
     y = x.float()
     if block["set"]["kind"] == "layer" and not model["folded"]:
         y = y - y.mean(-1, keepdim=True)
