@@ -63,6 +63,7 @@ slim_tests = \
     %D%/unit/family \
     %D%/unit/family_examined \
     %D%/unit/family_model \
+    %D%/unit/family_variants \
     %D%/unit/groups \
     %D%/unit/kernel_bf16 \
     %D%/unit/kernel_blas \

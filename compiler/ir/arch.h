@@ -90,7 +90,7 @@ struct slim_node {
     size_t layer;
     size_t inputs[2]; /* registers; register 0 is the stream */
     size_t output;
-    bool of_table;   /* a norm of an embedding's rows: see find_table_norms */
+    bool of_table;   /* a norm of an embedding's rows: arch_sites.c */
     size_t site_in;  /* stream site that its columns read */
     size_t site_out; /* stream site that its rows belong to: of attention
                             and mlp, the site of the add that takes them */
@@ -304,6 +304,11 @@ struct json_t *slim_shape_to_json(const struct slim_shape *shape);
  * the first wants a width that divides by the heads. False: remote code.
  */
 bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape);
+
+/* Whether rows of it are taken by number: it writes the stream by columns. */
+bool slim_tensor_is_table(const struct slim_tensor *tensor);
+/* The table that the head shares; NULL: none. */
+const struct slim_tensor *slim_arch_tied(const struct slim_arch *arch);
 
 /* Why a shape that no stock class holds is saved with slimc's own code. */
 const char *slim_shape_why_remote(const struct slim_shape *shape);

@@ -67,7 +67,12 @@ enum slim_block_kind {
 extern const struct slim_block slim_blocks[SLIM_BLOCK_COUNT];
 
 /* Slots and settings by number, in the order of the tables in block.c. */
-enum { SLIM_EMBEDDING_WEIGHT, SLIM_EMBEDDING_POSITIONS };
+/* x = project (scale * row of weight) + row of positions. */
+enum {
+    SLIM_EMBEDDING_WEIGHT,
+    SLIM_EMBEDDING_POSITIONS,
+    SLIM_EMBEDDING_PROJECT
+};
 enum { SLIM_EMBEDDING_SCALE, SLIM_EMBEDDING_OFFSET };
 
 enum { SLIM_NORM_WEIGHT, SLIM_NORM_BIAS };
@@ -153,6 +158,7 @@ enum { SLIM_ACT_SILU, SLIM_ACT_RELU, SLIM_ACT_GELU, SLIM_ACT_GELU_TANH };
 enum { SLIM_ADD_SHORTCUT };
 enum { SLIM_ADD_SCALE };
 
-enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS };
+/* logits = weight (project x) + bias */
+enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS, SLIM_HEAD_PROJECT };
 
 #endif

@@ -130,9 +130,10 @@ static const struct slim_tensor *bias_of(const struct slim_node *node,
         const struct slim_tensor *bias = node->slots[i];
         if (!bias || !bias->bias || bias->dims_count != 1)
             continue;
-        if (strcmp(bias->slot, "bias") == 0 ||
-            (strncmp(bias->slot, matrix->slot, length) == 0 &&
-             strcmp(bias->slot + length, "_bias") == 0))
+        bool own = strncmp(bias->slot, matrix->slot, length) == 0 &&
+                   strcmp(bias->slot + length, "_bias") == 0;
+        if (own || (strcmp(matrix->slot, "weight") == 0 &&
+                    strcmp(bias->slot, "bias") == 0))
             return bias;
     }
     return NULL;
@@ -235,7 +236,7 @@ static enum slim_status write_stream(const struct absorbing *work,
                                      const struct slim_node *node,
                                      const struct slim_tensor *tensor)
 {
-    bool table = node->kind == SLIM_BLOCK_EMBEDDING;
+    bool table = slim_tensor_is_table(tensor);
     struct values w = { 0 };
     enum slim_status status = take(&w, work, tensor);
 
@@ -255,7 +256,6 @@ static enum slim_status absorb_node(const struct absorbing *work,
 {
     const struct slim_node *norm =
         slim_feeding_norm(work->from->shape->arch, node);
-    bool table = node->kind == SLIM_BLOCK_EMBEDDING;
 
     if (node->kind == SLIM_BLOCK_NORM || node->kind == SLIM_BLOCK_ADD)
         return SLIM_OK;
@@ -265,7 +265,7 @@ static enum slim_status absorb_node(const struct absorbing *work,
 
         if (!tensor || !slim_tensor_stored(work->to->shape, tensor))
             continue;
-        if (table || slim_on_stream(work->from, tensor, 0))
+        if (slim_on_stream(work->from, tensor, slim_tensor_is_table(tensor)))
             status = write_stream(work, node, tensor);
         else if (norm && slim_on_stream(work->from, tensor, 1))
             status = read_norm(work, node, tensor, norm);

@@ -135,6 +135,11 @@ static enum slim_status check_blocks(const struct slim_op *op,
                              "itself (block \"%s\"), so it cannot be rotated",
                              arch->family, node->name);
     }
+    if (arch->nodes[0].slots[SLIM_EMBEDDING_PROJECT])
+        return slim_fail(diag, "M213", op->span,
+                         "family \"%s\" projects its token vectors into the "
+                         "residual stream: that it can be rotated is not known",
+                         arch->family);
     return SLIM_OK;
 }
 

@@ -96,11 +96,12 @@ static void a_mean_is_a_column_to_spare(void **state)
 }
 
 /* Said of the shape alone, before anything runs. */
-static void refuses(const char *config)
+static void refuses(const char *config, const char *file)
 {
     struct slim_arena *arena = slim_arena_open();
     struct slim_diag diag = { .arena = arena };
-    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    char *family = slim_test_source(file);
+    struct slim_model_info *info = slim_test_plan(config, family, &diag);
     struct slim_rotate_args args = { .per = SLIM_PER_MODEL };
     struct slim_op op = { .stage = &slim_stage_rotate,
                           .text = "rotate",
@@ -111,6 +112,7 @@ static void refuses(const char *config)
     char *text = slim_test_diag(&diag);
     assert_non_null(strstr(text, "error[M210]"));
     free(text);
+    free(family);
     slim_arena_close(arena);
 }
 
@@ -119,7 +121,13 @@ static void a_normed_stream_is_refused(void **state)
     (void)state;
     refuses("{\"model_type\":\"chatglm\",\"num_layers\":2,\"hidden_size\":16,"
             "\"num_attention_heads\":2,\"vocab_size\":40,"
-            "\"max_sequence_length\":32}");
+            "\"max_sequence_length\":32}",
+            "compiler/families/chatglm.yaml");
+    refuses("{\"model_type\":\"opt\",\"do_layer_norm_before\":false,"
+            "\"num_hidden_layers\":2,\"hidden_size\":16,\"ffn_dim\":24,"
+            "\"word_embed_proj_dim\":8,\"num_attention_heads\":2,"
+            "\"vocab_size\":40,\"max_position_embeddings\":32}",
+            "compiler/families/opt_post_norm.yaml");
 }
 
 int main(void)

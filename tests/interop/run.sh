@@ -48,8 +48,8 @@ score l1
 prune 20% of params
 rotate pca per=block on cal
 slice 25% of width"
-for family in llama-gqa llama-rope-linear mistral qwen2 opt phi phi3 bloom \
-    gemma chatglm-6b; do
+for family in llama-gqa llama-rope-linear mistral qwen2 opt opt-350m-like \
+    phi phi3 bloom gemma chatglm-6b; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
     save "$family" "$tiny" "score l2

@@ -62,7 +62,7 @@ def make(block, slot, tensor):
     """The module that a tensor named *.weight is the weight of."""
     size = tensor["size"]
     bias = (slot + "_bias" if slot != "weight" else "bias") in block["tensors"]
-    if block["kind"] == "embedding":
+    if block["kind"] == "embedding" and slot != "project":
         return nn.Embedding(*size)
     if len(size) == 1:
         return None
@@ -121,6 +121,8 @@ def embed(slots, block, ids, positions, given):
     x = slots.module(block, "weight")(ids) if given is None else given
     if block["set"]["scale"] != 1:
         x = x * torch.tensor(block["set"]["scale"], dtype=x.dtype)
+    if "project" in block["tensors"]:
+        x = slots.module(block, "project")(x)
     if "positions" in block["tensors"]:
         table = slots.module(block, "positions")
         x = x + table(positions + int(block["set"]["offset"]))
@@ -491,6 +493,10 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
             hidden = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
         else:
             hidden = hidden[:, logits_to_keep]
+        if "project" in self.head["tensors"]:
+            slots = Slots(self._modules[self.base_model_prefix],
+                          self.base_model_prefix)
+            hidden = slots.module(self.head, "project")(hidden)
         logits = self.get_output_embeddings()(hidden)
         loss = None
         if labels is not None:
