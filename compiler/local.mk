@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/arch_build.c \
     %D%/ir/arch_json.c \
     %D%/ir/arch_open.c \
+    %D%/ir/arch_sites.c \
     %D%/ir/block.c \
     %D%/ir/checkpoint.c \
     %D%/ir/compute.c \
@@ -85,6 +86,7 @@ dist_families_DATA = \
     %D%/families/llama.yaml \
     %D%/families/mistral.yaml \
     %D%/families/opt.yaml \
+    %D%/families/opt_post_norm.yaml \
     %D%/families/phi.yaml \
     %D%/families/phi3.yaml \
     %D%/families/qwen2.yaml

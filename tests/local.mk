@@ -63,6 +63,7 @@ slim_tests = \
     %D%/unit/family \
     %D%/unit/family_examined \
     %D%/unit/family_model \
+    %D%/unit/family_variants \
     %D%/unit/groups \
     %D%/unit/kernel_bf16 \
     %D%/unit/kernel_blas \
@@ -101,6 +102,7 @@ slim_scripts = \
     %D%/golden.tap \
     %D%/json.tap \
     %D%/layers.sh \
+    %D%/names.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \
     %D%/same_bytes.tap \

@@ -137,7 +137,7 @@ static struct slim_node *node_make(struct maker *maker,
     return node;
 }
 
-static void norm_make(struct maker *maker, size_t output)
+static struct slim_node *norm_make(struct maker *maker, size_t output)
 {
     struct slim_node *node = node_make(maker, SLIM_BLOCK_NORM, 0, output);
 
@@ -145,6 +145,7 @@ static void norm_make(struct maker *maker, size_t output)
     node->settings[SLIM_NORM_EPS] = maker->made->eps;
     slot_make(maker, SLIM_NORM_WEIGHT, maker->axes[AXIS_STREAM], NULL)
         ->presence = SLIM_PRESENT_UNFOLDED;
+    return node;
 }
 
 static void add_make(struct maker *maker, size_t block)
@@ -260,9 +261,11 @@ static void arch_make(struct maker *maker)
 
     maker->layer = SLIM_NO_LAYER;
     node_make(maker, SLIM_BLOCK_EMBEDDING, 0, 0)
-        ->settings[SLIM_EMBEDDING_SCALE] = 1.0;
+        ->settings[SLIM_EMBEDDING_SCALE] = made->table_norm ? 2.0 : 1.0;
     embed = slot_make(maker, SLIM_EMBEDDING_WEIGHT, vocab, stream);
     embed->linear = false;
+    if (made->table_norm)
+        norm_make(maker, 0)->of_table = true;
     for (size_t l = 0; l < made->layers; l++) {
         arch->layer_first[l] = arch->node_count;
         maker->layer = l;
@@ -283,7 +286,7 @@ struct slim_model_info *slim_made_info(const struct slim_made *made,
     struct slim_model_info *info = SLIM_NEW(arena, struct slim_model_info);
     struct slim_arch *arch = SLIM_NEW(arena, struct slim_arch);
     struct maker maker = { .made = made, .arena = arena, .arch = arch };
-    size_t nodes = 3 + 6 * made->layers;
+    size_t nodes = 4 + 6 * made->layers;
 
     arch->family = "made";
     arch->layers = made->layers;

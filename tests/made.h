@@ -13,6 +13,7 @@ struct slim_made {
     bool fused;       /* qkv as q:kv.rep.dim + k:.. + v:.., gate_up likewise */
     bool interleaved; /* with fused: qkv as kv.(q:rep.dim + k:dim + v:dim) */
     bool plain;       /* mlp without a gate */
+    bool table_norm;  /* between the embedding, scaled by 2, and the stream */
     bool parallel;    /* attention and mlp read one norm, adds follow */
     int act;
     int position;  /* SLIM_POSITION_* */

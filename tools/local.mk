@@ -39,11 +39,16 @@ coverage:
 	    --exclude '.*/scan\.[cl]' $(SLIM_C_FOLDERS:%=--filter "$$top"/%/) \
 	    $@-tree
 
-lint: lint-layers lint-cppcheck lint-tidy
+lint: lint-layers lint-names lint-cppcheck lint-tidy
 
 lint-layers:
 	@cd $(srcdir) && find $(SLIM_C_FOLDERS) -name '*.[chly]' \
 	    -exec $(AWK) -f tools/layers.awk {} +
+
+lint-names:
+	@cd $(srcdir) && $(AWK) -f tools/names.awk compiler/families/*.yaml \
+	    tests/families/*.yaml $$(find $(SLIM_C_FOLDERS) -name '*.[chly]' \
+	    -o -name '*.def' -o -name '*.py')
 
 lint-cppcheck:
 	@cd $(srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \
@@ -73,7 +78,7 @@ clean-local:
 	rm -rf check-asan-tree fuzz-tree coverage-tree share
 
 .PHONY: check-asan fuzz fuzzers bench coverage lint lint-layers \
-    lint-cppcheck lint-tidy format format-check golden-update
+    lint-names lint-cppcheck lint-tidy format format-check golden-update
 
 # Saved models in transformers, in virtual environments under the build tree.
 interop: slimc$(EXEEXT) tests/interop/logits$(EXEEXT)

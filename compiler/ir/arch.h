@@ -35,8 +35,8 @@ struct slim_axis {
  * A dimension of a tensor as an expression over axes:
  *
  *     kv.rep.dim                     rows of q: ((kv * REP) + rep) * DIM + dim
- *     q:kv.rep.dim + k:kv.dim + v:kv.dim        one after the other (Phi-3)
- *     kv.(q:dim + k:dim + v:dim)                interleaved per head (BLOOM)
+ *     q:kv.rep.dim + k:kv.dim + v:kv.dim        one after the other
+ *     kv.(q:dim + k:dim + v:dim)                interleaved per head
  *
  * Row-major: the last factor of a product varies fastest.
  */
@@ -90,6 +90,7 @@ struct slim_node {
     size_t layer;
     size_t inputs[2]; /* registers; register 0 is the stream */
     size_t output;
+    bool of_table;   /* a norm of an embedding's rows: arch_sites.c */
     size_t site_in;  /* stream site that its columns read */
     size_t site_out; /* stream site that its rows belong to: of attention
                             and mlp, the site of the add that takes them */
@@ -125,7 +126,7 @@ struct slim_arch {
     long bos, eos;          /* ids from config.json, -1: none */
     const char *model_type; /* of the checkpoint's config.json */
     /* how to write it: see the family's `save` section */
-    const char *save_type, *save_class; /* model_type and architectures */
+    const char *save_type, *save_class; /* NULL: there is no stock class */
     const char *decoupled_type,
         *decoupled_class;       /* where hidden % heads != 0 */
     const char *shortcut_names; /* "{prefix}{node}_shortcut_Q" style pattern */
@@ -303,6 +304,14 @@ struct json_t *slim_shape_to_json(const struct slim_shape *shape);
  * the first wants a width that divides by the heads. False: remote code.
  */
 bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape);
+
+/* Whether rows of it are taken by number: it writes the stream by columns. */
+bool slim_tensor_is_table(const struct slim_tensor *tensor);
+/* The table that the head shares; NULL: none. */
+const struct slim_tensor *slim_arch_tied(const struct slim_arch *arch);
+
+/* Why a shape that no stock class holds is saved with slimc's own code. */
+const char *slim_shape_why_remote(const struct slim_shape *shape);
 
 /* Sets the keys that the family's `save` section names in a config.json object
  * (sizes, tied, eps; for remote code those of layer 0). */

@@ -56,6 +56,13 @@ static bool slot_is_bias(const char *slot)
     return length >= 4 && strcmp(slot + length - 4, "bias") == 0;
 }
 
+/* Rows are taken from it by number; nothing is multiplied. */
+static bool slot_is_table(const struct slim_node *node, size_t index)
+{
+    return node->kind == SLIM_BLOCK_EMBEDDING &&
+           index != SLIM_EMBEDDING_PROJECT;
+}
+
 static enum slim_status build_tensor(struct building *building,
                                      struct slim_node *node, size_t index,
                                      struct slim_slot_spec *slot)
@@ -83,8 +90,7 @@ static enum slim_status build_tensor(struct building *building,
     tensor->transposed = slot->transposed;
     tensor->presence = slot->presence;
     tensor->bias = slot_is_bias(slot->slot);
-    tensor->linear =
-        tensor->dims_count == 2 && slim_blocks[node->kind].inputs > 0;
+    tensor->linear = tensor->dims_count == 2 && !slot_is_table(node, index);
     tensor->node = node;
     tensor->spec = slot;
     tensor->tied_to = tied && slot->tie != NULL ? slot->tie->made : NULL;
@@ -285,84 +291,6 @@ static enum slim_status build_layers(struct building *building)
     return SLIM_OK;
 }
 
-/* ---- sites ---- */
-
-/* Site of the stream that each register holds; SLIM_NO_SITE: a block's output
- * on its way. A stream add opens a site; a sum of outputs does not. */
-static void open_sites(struct slim_arch *arch)
-{
-    size_t held[SLIM_REGISTERS];
-    for (size_t r = 0; r < SLIM_REGISTERS; r++)
-        held[r] = SLIM_NO_SITE;
-    for (size_t n = 0; n < arch->node_count; n++) {
-        struct slim_node *node = &arch->nodes[n];
-        size_t in = held[node->inputs[0]];
-        switch (node->kind) {
-        case SLIM_BLOCK_EMBEDDING:
-            node->site_out = arch->site_count++;
-            break;
-        case SLIM_BLOCK_NORM:
-            node->site_in = node->site_out = in;
-            break;
-        case SLIM_BLOCK_ADD:
-            node->site_in = in;
-            if (in != SLIM_NO_SITE)
-                node->site_out = arch->site_count++;
-            break;
-        case SLIM_BLOCK_ATTENTION:
-        case SLIM_BLOCK_MLP:
-        case SLIM_BLOCK_HEAD:
-        case SLIM_BLOCK_COUNT:
-            node->site_in = in;
-            break;
-        }
-        held[node->output] = node->site_out;
-    }
-}
-
-/* Backwards: a block's output belongs to the site of the add that takes it,
- * through norms and sums. */
-static void close_sites(struct slim_arch *arch)
-{
-    size_t wanted[SLIM_REGISTERS];
-    for (size_t r = 0; r < SLIM_REGISTERS; r++)
-        wanted[r] = SLIM_NO_SITE;
-    for (size_t n = arch->node_count; n-- > 0;) {
-        struct slim_node *node = &arch->nodes[n];
-        size_t site = wanted[node->output];
-        if (node->kind == SLIM_BLOCK_ADD && node->site_out != SLIM_NO_SITE) {
-            wanted[node->inputs[1]] = node->site_out;
-            continue;
-        }
-        if (node->site_out != SLIM_NO_SITE || node->kind == SLIM_BLOCK_HEAD)
-            continue;
-        node->site_out = site;
-        if (node->kind == SLIM_BLOCK_ADD)
-            wanted[node->inputs[1]] = site;
-        if (node->kind == SLIM_BLOCK_ADD || node->kind == SLIM_BLOCK_NORM) {
-            node->site_in = site;
-            wanted[node->inputs[0]] = site;
-        }
-    }
-}
-
-/* Rows are of the site that is written, columns of the site that is read; an
- * embedding writes its columns, a shortcut leads from rows to columns. */
-static void place_tensors(struct slim_arch *arch)
-{
-    for (size_t t = 0; t < arch->tensor_count; t++) {
-        struct slim_tensor *tensor = &arch->tensors[t];
-        const struct slim_node *node = tensor->node;
-        for (size_t d = 0; d < tensor->dims_count; d++) {
-            if (!slim_dim_carries(tensor->dims[d], arch->stream))
-                continue;
-            bool writes = (d == 0) != (node->kind == SLIM_BLOCK_EMBEDDING ||
-                                       node->kind == SLIM_BLOCK_ADD);
-            tensor->sites[d] = writes ? node->site_out : node->site_in;
-        }
-    }
-}
-
 /* ---- the arch ---- */
 
 static double dim_elements(const struct slim_arch *arch,
@@ -416,8 +344,10 @@ static void fill_facts(struct slim_arch *arch, const struct slim_config *config)
     arch->description = family->root;
     arch->dtype = SLIM_DTYPE_F32; /* until weights say otherwise */
     arch->shortcut_names = family->shortcut;
-    arch->save_type = family->classes[0].type;
-    arch->save_class = family->classes[0].name;
+    if (family->class_count > 0) {
+        arch->save_type = family->classes[0].type;
+        arch->save_class = family->classes[0].name;
+    }
     if (family->class_count > 1) {
         arch->decoupled_type = family->classes[1].type;
         arch->decoupled_class = family->classes[1].name;
@@ -475,10 +405,8 @@ enum slim_status slim_arch_build(struct slim_arch **out,
         build_layers(&building) != SLIM_OK ||
         build_part(&building, SLIM_PART_AFTER, SLIM_NO_LAYER) != SLIM_OK)
         return SLIM_FAILED;
-    open_sites(arch);
-    close_sites(arch);
     arch->tensor_count = building.tensors;
-    place_tensors(arch);
+    slim_arch_sites(arch);
     *out = arch;
     return check_sizes(arch, config, diag);
 }

@@ -215,6 +215,15 @@ static bool class_fits(const struct slim_class *class,
     return slim_expr_flag(&fits, class->when, scope, &diag) == SLIM_OK && fits;
 }
 
+const char *slim_shape_why_remote(const struct slim_shape *shape)
+{
+    if (shape->arch->config->family->class_count == 0)
+        return "transformers has no class for the family";
+    if (!layers_alike(shape))
+        return "its layers differ or carry shortcuts";
+    return "the stock class has no such sizes";
+}
+
 bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape)
 {
     const struct slim_family *family = shape->arch->config->family;
@@ -276,7 +285,7 @@ static void set_key(json_t *object, const char *path, json_t *value)
     set_key(inner, dot + 1, value);
 }
 
-static json_t *scalar_to_json(const struct slim_yaml *node)
+json_t *slim_scalar_to_json(const struct slim_yaml *node)
 {
     const char *text = node->text == NULL ? "" : node->text;
     json_error_t error;
@@ -304,6 +313,6 @@ enum slim_status slim_shape_config(json_t *config,
         set_key(config, keys->keys[k]->text, value_to_json(&value));
     }
     for (size_t k = 0; set != NULL && k < set->count; k++)
-        set_key(config, set->keys[k]->text, scalar_to_json(set->items[k]));
+        set_key(config, set->keys[k]->text, slim_scalar_to_json(set->items[k]));
     return SLIM_OK;
 }

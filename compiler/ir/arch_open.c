@@ -102,6 +102,63 @@ static enum slim_status find_family(struct opening *opening)
     return opening->family != NULL ? SLIM_OK : no_family(opening, files);
 }
 
+/* The keys that the family reads: of our own models, those of the model that
+ * they were made from. */
+static const json_t *config_keys(const struct opening *opening)
+{
+    const json_t *slimc = json_object_get(opening->root, "slimc");
+    const json_t *keys = json_object_get(slimc, "config");
+
+    return json_is_object(keys) ? keys : opening->root;
+}
+
+static bool variant_fits(const struct slim_yaml *where, const json_t *keys)
+{
+    bool fits = true;
+    for (size_t k = 0; fits && k < where->count; k++) {
+        json_t *want = slim_scalar_to_json(where->items[k]);
+        fits =
+            json_equal(slim_config_find(keys, where->keys[k]->text), want) != 0;
+        json_decref(want);
+    }
+    return fits;
+}
+
+/* The file that describes this model better, in the folder of the family's own;
+ * NULL: none does. */
+static const struct slim_yaml *find_variant(const struct opening *opening)
+{
+    const struct slim_yaml *list = opening->family->variants;
+    for (size_t v = 0; list != NULL && v < list->count; v++)
+        if (variant_fits(slim_yaml_get(list->items[v], "where"),
+                         config_keys(opening)))
+            return slim_yaml_get(list->items[v], "file");
+    return NULL;
+}
+
+/* From file to file while one points at another; few do, and none in a circle. */
+static enum slim_status follow_variants(struct opening *opening)
+{
+    struct slim_diag *diag = opening->diag;
+    const struct slim_yaml *file;
+    for (size_t hops = 0; (file = find_variant(opening)) != NULL; hops++) {
+        bool examined = opening->family->examined;
+        const char *folder =
+            slim_path_directory(diag->arena, opening->family->path);
+        if (hops == 8)
+            return slim_fail(diag, "F336", file->span,
+                             "variants lead from file to file in a circle");
+        if (slim_family_load(&opening->family,
+                             slim_path_join(diag->arena, folder, file->text),
+                             file->span, diag) != SLIM_OK)
+            return SLIM_FAILED;
+        opening->family->examined = examined;
+        if (check_family(opening) != SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return SLIM_OK;
+}
+
 /* ---- config.json ---- */
 
 static enum slim_status find_type(struct opening *opening)
@@ -154,22 +211,13 @@ static enum slim_status find_shape(struct opening *opening)
                             opening->diag);
 }
 
-/* The keys that the family reads: of our own models, those of the model that
- * they were made from. */
-static const json_t *config_keys(const struct opening *opening)
-{
-    const json_t *slimc = json_object_get(opening->root, "slimc");
-    const json_t *keys = json_object_get(slimc, "config");
-
-    return json_is_object(keys) ? keys : opening->root;
-}
-
 static enum slim_status open_model(struct opening *opening)
 {
     struct slim_model_info *info = opening->info;
     struct slim_diag *diag = opening->diag;
     struct slim_config *config = NULL;
-    if (read_config(opening) != SLIM_OK || find_family(opening) != SLIM_OK)
+    if (read_config(opening) != SLIM_OK || find_family(opening) != SLIM_OK ||
+        follow_variants(opening) != SLIM_OK)
         return SLIM_FAILED;
     if (slim_config_read(&config, opening->family, config_keys(opening),
                          opening->source, diag) != SLIM_OK ||

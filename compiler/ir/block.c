@@ -8,13 +8,14 @@
 static const struct slim_slot embedding_slots[] = {
     { "weight", true, "table of token vectors [vocab, stream]" },
     { "positions", false, "table of learned positions [positions, stream]" },
+    { "project", false, "of narrower token vectors to the stream" },
 };
 static const struct slim_setting embedding_settings[] = {
     { "scale", NULL, "1", "token vectors are multiplied by it" },
     { "offset", NULL, "0", "row of the position table for the first token" },
 };
 static const char *const embedding_forms[] = { "weight", NULL };
-static const unsigned char embedding_walk[] = { 0, 1 };
+static const unsigned char embedding_walk[] = { 0, 1, 2 };
 
 static const struct slim_slot norm_slots[] = {
     { "weight", false, "gain, one for each channel" },
@@ -44,8 +45,8 @@ static const struct slim_slot attention_slots[] = {
 };
 static const char *const positions[] = { "none",  "rope_half", "rope_pairs",
                                          "alibi", "rope_grid", NULL };
-static const char *const scalings[] = { "none", "linear", "llama3", "longrope",
-                                        NULL };
+static const char *const scalings[] = { "none", "linear", "wavelength",
+                                        "longrope", NULL };
 static const char *const roundings[] = { "f32", "f16", NULL };
 static const struct slim_setting attention_settings[] = {
     { "position", positions, "none", "how a token's place enters" },
@@ -107,9 +108,10 @@ static const unsigned char add_walk[] = { 0 };
 static const struct slim_slot head_slots[] = {
     { "weight", true, "logits of the vocabulary [vocab, stream]" },
     { "bias", false, "added to the logits" },
+    { "project", false, "of the stream to narrower vectors, before weight" },
 };
 static const char *const head_forms[] = { "weight", NULL };
-static const unsigned char head_walk[] = { 0, 1 };
+static const unsigned char head_walk[] = { 0, 1, 2 };
 
 #define SLOTS(name) name##_slots, SLIM_COUNT(name##_slots)
 #define SETTINGS(name) name##_settings, SLIM_COUNT(name##_settings)

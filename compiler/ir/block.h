@@ -67,11 +67,16 @@ enum slim_block_kind {
 extern const struct slim_block slim_blocks[SLIM_BLOCK_COUNT];
 
 /* Slots and settings by number, in the order of the tables in block.c. */
-enum { SLIM_EMBEDDING_WEIGHT, SLIM_EMBEDDING_POSITIONS };
+/* x = project (scale * row of weight) + row of positions. */
+enum {
+    SLIM_EMBEDDING_WEIGHT,
+    SLIM_EMBEDDING_POSITIONS,
+    SLIM_EMBEDDING_PROJECT
+};
 enum { SLIM_EMBEDDING_SCALE, SLIM_EMBEDDING_OFFSET };
 
 enum { SLIM_NORM_WEIGHT, SLIM_NORM_BIAS };
-/* kind: rms, layer. offset: added to the stored weight (1 for Gemma). */
+/* kind: rms, layer. offset: added to the stored weight. */
 enum { SLIM_NORM_KIND, SLIM_NORM_EPS, SLIM_NORM_OFFSET };
 enum { SLIM_NORM_RMS, SLIM_NORM_LAYER };
 
@@ -95,9 +100,9 @@ enum {
  * 0 before and 1, 2, .. after it). prefix_end: the token with this id ends the
  * prefix, whose tokens are seen by all of the sequence.
  * window 0: unlimited; else keys with query - key < window count.
- * scaling: none, linear, llama3, longrope: then each frequency is divided by
- * that of the list short, or in sequences longer than `original` of the list
- * long. scale 0: 1/sqrt(head_dim). */
+ * scaling: none, linear, wavelength (long waves are stretched, short ones left),
+ * longrope: then each frequency is divided by that of the list short, or in
+ * sequences longer than `original` of the list long. scale 0: 1/sqrt(head_dim). */
 enum {
     SLIM_ATTENTION_POSITION,
     SLIM_ATTENTION_THETA,
@@ -128,7 +133,7 @@ enum { SLIM_ROUNDING_F32, SLIM_ROUNDING_F16 };
 enum {
     SLIM_SCALING_NONE,
     SLIM_SCALING_LINEAR,
-    SLIM_SCALING_LLAMA3,
+    SLIM_SCALING_WAVELENGTH,
     SLIM_SCALING_LONGROPE
 };
 
@@ -153,6 +158,7 @@ enum { SLIM_ACT_SILU, SLIM_ACT_RELU, SLIM_ACT_GELU, SLIM_ACT_GELU_TANH };
 enum { SLIM_ADD_SHORTCUT };
 enum { SLIM_ADD_SCALE };
 
-enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS };
+/* logits = weight (project x) + bias */
+enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS, SLIM_HEAD_PROJECT };
 
 #endif

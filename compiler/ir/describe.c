@@ -138,6 +138,8 @@ void slim_family_print(const struct slim_family *family,
     for (size_t c = 0; c < family->class_count; c++)
         fprintf(out, "  %-16s %s\n", c ? "or as" : "saved as",
                 family->classes[c].name);
+    if (family->class_count == 0)
+        fprintf(out, "  %-16s %s\n", "saved with", "slimc's own code");
     print_section(family, "config", out);
     print_section(family, "axes", out);
     for (size_t p = 0; p < SLIM_COUNT(parts); p++) {

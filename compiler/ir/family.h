@@ -81,8 +81,9 @@ struct slim_class {
 struct slim_family {
     const char *name, *path;
     const struct slim_yaml *root;
-    const struct slim_yaml *types; /* list of model_type */
-    struct slim_entry *entries;    /* in the order of `names` */
+    const struct slim_yaml *types;    /* list of model_type */
+    const struct slim_yaml *variants; /* list of {file, where}; NULL: none */
+    struct slim_entry *entries;       /* in the order of `names` */
     size_t entry_count;
     struct slim_names names;       /* of entries */
     struct slim_names layer_names; /* and `i` */
@@ -188,6 +189,8 @@ SLIM_NODISCARD enum slim_status slim_config_read(
     struct slim_config **out, const struct slim_family *family,
     const json_t *root, const struct slim_source *source,
     struct slim_diag *diag);
+/* A scalar of a family file as config.json would have it; the caller owns it. */
+json_t *slim_scalar_to_json(const struct slim_yaml *node);
 /* The value at a dotted path, or NULL. */
 json_t *slim_config_find(const json_t *root, const char *path);
 /* The place of a key in config.json, for carets. */
@@ -197,6 +200,9 @@ struct slim_scope slim_config_scope(const struct slim_config *config);
 /* Value of an entry; NULL if the family has no such name. */
 const struct slim_value *slim_config_value(const struct slim_config *config,
                                            const char *name);
+
+/* Sites of nodes and tensors, once all of them are there. */
+void slim_arch_sites(struct slim_arch *arch);
 
 /* Axes, nodes and tensors of a config; `root` is the prefix of names. */
 SLIM_NODISCARD enum slim_status slim_arch_build(

@@ -116,9 +116,9 @@ static enum slim_status read_classes(struct slim_family *family,
 {
     if (list == NULL || slim_family_kind(list, SLIM_YAML_LIST, diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (list->count < 1 || list->count > SLIM_COUNT(family->classes))
+    if (list->count > SLIM_COUNT(family->classes))
         return slim_fail(diag, "F335", list->span,
-                         "there is one class to save with, or two");
+                         "there are at most two classes to save with");
     family->class_count = list->count;
     for (size_t c = 0; c < list->count; c++)
         if (read_class(&family->classes[c], family, list->items[c], diag) !=
@@ -188,13 +188,43 @@ static void extend_names(struct slim_family *family, struct slim_arena *arena)
     slim_names_add(&family->save_names, "untied", arena);
 }
 
+/* Other files, each for the models whose config.json has some values. */
+static enum slim_status read_variants(struct slim_family *family,
+                                      struct slim_diag *diag)
+{
+    static const char *const known[] = { "file", "where", NULL };
+    const struct slim_yaml *list = slim_yaml_get(family->root, "variants");
+
+    family->variants = list;
+    if (slim_family_kind(list, SLIM_YAML_LIST, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    for (size_t v = 0; list != NULL && v < list->count; v++) {
+        const struct slim_yaml *map = list->items[v], *where;
+        if (slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK ||
+            slim_yaml_only(map, known, diag) != SLIM_OK)
+            return SLIM_FAILED;
+        where = slim_family_need(map, "where", diag);
+        if (where == NULL ||
+            slim_family_kind(where, SLIM_YAML_MAP, diag) != SLIM_OK ||
+            slim_family_kind(slim_family_need(map, "file", diag),
+                             SLIM_YAML_SCALAR, diag) != SLIM_OK ||
+            !slim_yaml_get(map, "file"))
+            return SLIM_FAILED;
+        for (size_t k = 0; k < where->count; k++)
+            if (slim_family_kind(where->items[k], SLIM_YAML_SCALAR, diag) !=
+                SLIM_OK)
+                return SLIM_FAILED;
+    }
+    return SLIM_OK;
+}
+
 static enum slim_status read_head(struct slim_family *family,
                                   struct slim_diag *diag)
 {
     static const char *const known[] = { "family", "model_types", "config",
                                          "rules",  "axes",        "names",
                                          "blocks", "ignore",      "refuse",
-                                         "save",   NULL };
+                                         "save",   "variants",    NULL };
     if (slim_family_kind(family->root, SLIM_YAML_MAP, diag) != SLIM_OK)
         return SLIM_FAILED;
     enum slim_status status = slim_yaml_only(family->root, known, diag);
@@ -214,7 +244,8 @@ static enum slim_status read_sections(struct slim_family *family,
                                       struct slim_diag *diag)
 {
     enum slim_status status = read_head(family, diag);
-    if (read_ignored(family, diag) != SLIM_OK)
+    if (read_ignored(family, diag) != SLIM_OK ||
+        read_variants(family, diag) != SLIM_OK)
         status = SLIM_FAILED;
     if (slim_family_entries(family, diag) != SLIM_OK ||
         slim_family_axes(family, diag) != SLIM_OK ||

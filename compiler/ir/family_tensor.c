@@ -189,6 +189,47 @@ static enum slim_status check_mlp(const struct slim_block_spec *spec,
     return SLIM_OK;
 }
 
+static bool writes_stream(const struct slim_block_spec *spec, const char *slot)
+{
+    return strcmp(slot, "o") == 0 || strcmp(slot, "down") == 0 ||
+           (spec->kind == SLIM_BLOCK_EMBEDDING && strcmp(slot, "project") == 0);
+}
+
+/* A projection stands between the table of tokens and the stream. */
+static const struct slim_slot_spec *projection(
+    const struct slim_block_spec *spec)
+{
+    return spec->kind == SLIM_BLOCK_EMBEDDING
+               ? spec->slots[SLIM_EMBEDDING_PROJECT]
+           : spec->kind == SLIM_BLOCK_HEAD ? spec->slots[SLIM_HEAD_PROJECT]
+                                           : NULL;
+}
+
+static bool is_narrow(const struct slim_block_spec *spec, const char *slot)
+{
+    return strcmp(slot, "weight") == 0 && projection(spec) != NULL;
+}
+
+/* What the table has as columns, the projection has on its other side. */
+static enum slim_status check_projection(const struct slim_block_spec *spec,
+                                         struct slim_diag *diag)
+{
+    const struct slim_slot_spec *project = projection(spec);
+    size_t other = spec->kind == SLIM_BLOCK_EMBEDDING ? 1 : 0;
+
+    if (project != NULL && project->when != NULL)
+        return refuse_dims(
+            project, "cannot be left out: \"weight\" is not on the stream",
+            diag);
+    if (project == NULL ||
+        dims_match(project->dims[other], spec->slots[0]->dims[1]))
+        return SLIM_OK;
+    return refuse_dims(project,
+                       other ? "has other columns than \"weight\""
+                             : "has other rows than \"weight\" has columns",
+                       diag);
+}
+
 /* Vectors and matrices, and where the stream is: on the rows of what writes
  * it, else on the columns; a norm has nothing but the stream. */
 static enum slim_status check_rank(const struct slim_block_spec *spec,
@@ -198,8 +239,7 @@ static enum slim_status check_rank(const struct slim_block_spec *spec,
 {
     bool norm = spec->kind == SLIM_BLOCK_NORM;
     bool vector = norm || slot_is_bias(slot->slot);
-    bool writes =
-        strcmp(slot->slot, "o") == 0 || strcmp(slot->slot, "down") == 0;
+    bool writes = writes_stream(spec, slot->slot);
     if (slot->dims_count != (vector ? 1u : 2u))
         return refuse_dims(slot,
                            vector ? "is a vector: it has one dimension"
@@ -207,7 +247,8 @@ static enum slim_status check_rank(const struct slim_block_spec *spec,
                            diag);
     if (norm && !is_stream(family, slot->dims[0]))
         return refuse_dims(slot, "belongs to the stream's axis", diag);
-    if (!vector && !is_stream(family, slot->dims[writes ? 0 : 1]))
+    if (!vector && !is_narrow(spec, slot->slot) &&
+        !is_stream(family, slot->dims[writes ? 0 : 1]))
         return refuse_dims(slot,
                            writes ? "wants the stream's axis as rows"
                                   : "wants the stream's axis as columns",
@@ -256,7 +297,7 @@ static enum slim_status check_block(const struct slim_block_spec *spec,
         return check_attention(spec, family, diag);
     if (spec->kind == SLIM_BLOCK_MLP)
         return check_mlp(spec, diag);
-    return SLIM_OK;
+    return check_projection(spec, diag);
 }
 
 /* ---- ties ---- */

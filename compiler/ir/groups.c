@@ -50,12 +50,12 @@ static size_t instance_of(const struct slim_shape *shape,
     return arch->site_count + layer * arch->axis_count + axis;
 }
 
-/* Rows are made by a tensor and columns read; an embedding reads ids and makes
+/* Rows are made by a tensor and columns read; a table is read by ids and makes
  * columns, a shortcut is stored the other way round. */
 static bool dim_is_output(const struct slim_tensor *tensor, size_t d)
 {
     bool first = d == 0;
-    if (tensor->node->kind == SLIM_BLOCK_EMBEDDING ||
+    if (slim_tensor_is_table(tensor) ||
         tensor->presence == SLIM_PRESENT_SHORTCUTS)
         return !first;
     return first;
@@ -79,9 +79,10 @@ static void add_vertex(struct graph *graph, const struct slim_tensor *tensor,
         slim_tensor_per_unit(graph->shape, tensor, d, axis);
     vertex->instance = instance_of(graph->shape, tensor, d, axis);
     graph->degree[vertex->instance]++;
-    vertex->inside = vertex->member.output
-                         ? !node_is_last(arch, tensor->node)
-                         : slim_blocks[tensor->node->kind].inputs > 0;
+    vertex->inside =
+        vertex->member.output
+            ? !node_is_last(arch, tensor->node)
+            : tensor->linear || slim_blocks[tensor->node->kind].inputs > 0;
 }
 
 static void add_tensor(struct graph *graph, const struct slim_tensor *tensor)

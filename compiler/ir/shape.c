@@ -286,6 +286,19 @@ bool slim_tensor_present(const struct slim_shape *shape,
            slim_tensor_stored(shape, tensor);
 }
 
+bool slim_tensor_is_table(const struct slim_tensor *tensor)
+{
+    return tensor->node->kind == SLIM_BLOCK_EMBEDDING && !tensor->linear;
+}
+
+const struct slim_tensor *slim_arch_tied(const struct slim_arch *arch)
+{
+    for (size_t t = 0; t < arch->tensor_count; t++)
+        if (arch->tensors[t].tied_to)
+            return arch->tensors[t].tied_to;
+    return NULL;
+}
+
 uint64_t slim_shape_params(const struct slim_shape *shape)
 {
     uint64_t params = 0;

@@ -9,7 +9,7 @@
  * Press et al. 2022, arXiv:2108.12409: for n heads, n a power of two, a
  * geometric sequence from 2^(-8/n) on with that ratio. For another n, the
  * sequence of the power of two below, then every other one of twice as many,
- * as the code of its authors and of BLOOM has it.
+ * as the code of its authors has it.
  */
 double slim_alibi_slope(size_t head, size_t heads)
 {

@@ -76,7 +76,7 @@ static enum slim_status translate_escape(struct slim_text *out, size_t *used,
 }
 
 /* Inside a class: sets within sets and their operators are Ruby's alone. A set
- * of more members is read, as BLOOM's pattern has one; others are not. */
+ * of more members is read, since one pattern in use has it; others are not. */
 static enum slim_status check_class(const char *at, size_t left,
                                     struct slim_span where,
                                     struct slim_diag *diag)

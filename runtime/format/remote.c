@@ -39,6 +39,8 @@ static json_t *settings_json(const struct slim_shape *shape,
     for (size_t s = 0; s < block->setting_count; s++)
         json_object_set_new(out, block->settings[s].name,
                             setting_json(node, s));
+    if (node->of_table && shape->folded)
+        json_object_set_new(out, "kind", json_string("done"));
     if (node->kind == SLIM_BLOCK_NORM)
         json_object_set_new(out, "eps", json_real(slim_shape_eps(shape, node)));
     return out;

@@ -29,7 +29,7 @@ static double tanh_inner_slope(double x)
 /*
  * silu      x sigmoid(x)
  * relu      max(x, 0)
- * gelu      x Phi(x), Phi the normal distribution
+ * gelu      x N(x), N the normal distribution function
  * gelu_tanh x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
  *
  * Hendrycks and Gimpel 2016, arXiv:1606.08415, section 2.

@@ -1,10 +1,14 @@
-/* block_embedding.c - ids to rows of a table, learned positions added */
+/* block_embedding.c - ids to rows of a table, projected where they are narrower
+ * than the stream, learned positions added */
 #include "runtime/model/layer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static size_t embedding_width(const struct slim_step *step)
 {
+    if (step->node->slots[SLIM_EMBEDDING_PROJECT])
+        return slim_step_rows(step, SLIM_EMBEDDING_PROJECT);
     return slim_step_columns(step, SLIM_EMBEDDING_WEIGHT);
 }
 
@@ -52,60 +56,126 @@ static float embedding_scale(const struct slim_step *step)
     return (float)step->node->settings[SLIM_EMBEDDING_SCALE];
 }
 
-static enum slim_status embedding_forward(struct slim_step *step)
+/* Buffers of layer->work. */
+enum { WORK_ADDED, WORK_NARROW, WORK_BACK };
+
+static bool projects(const struct slim_step *step)
 {
-    size_t count = step->tokens * step->width_out;
-    const float *table = NULL, *positions = NULL;
-    float scale = embedding_scale(step), *added = NULL;
+    return step->node->slots[SLIM_EMBEDDING_PROJECT] != NULL;
+}
+
+static void scale_by(float *x, size_t count, float scale)
+{
+    for (size_t i = 0; scale != 1.0f && i < count; i++)
+        x[i] *= scale;
+}
+
+/* The rows of the table, scaled: [tokens, columns of the table]. */
+static enum slim_status take_rows(float *out, struct slim_step *step)
+{
+    size_t width = slim_step_columns(step, SLIM_EMBEDDING_WEIGHT);
+    const float *table = NULL;
+
+    if (slim_step_table(&table, step, SLIM_EMBEDDING_WEIGHT) != SLIM_OK)
+        return SLIM_FAILED;
+    step->kernels->embed(out, table, step->batch->ids, step->tokens, width);
+    scale_by(out, step->tokens * width, embedding_scale(step));
+    return SLIM_OK;
+}
+
+/* The rows before they are projected, which the backward takes again. */
+static enum slim_status narrow_rows(float **out, struct slim_step *step)
+{
+    if (slim_step_part(out, step, &step->layer->work, WORK_NARROW, step->tokens,
+                       slim_step_columns(step, SLIM_EMBEDDING_WEIGHT)) !=
+        SLIM_OK)
+        return SLIM_FAILED;
+    return take_rows(*out, step);
+}
+
+static enum slim_status add_positions(struct slim_step *step)
+{
+    const float *positions = NULL;
+    float *added = NULL;
     int32_t *rows = NULL;
 
-    if (ids_check(step) != SLIM_OK ||
-        slim_step_table(&table, step, SLIM_EMBEDDING_WEIGHT) != SLIM_OK ||
-        slim_step_table(&positions, step, SLIM_EMBEDDING_POSITIONS) != SLIM_OK)
+    if (slim_step_table(&positions, step, SLIM_EMBEDDING_POSITIONS) != SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(step->y, table, step->batch->ids, step->tokens,
-                         step->width_out);
-    for (size_t i = 0; scale != 1.0f && i < count; i++)
-        step->y[i] *= scale;
     if (!positions)
         return SLIM_OK;
-    if (slim_step_part(&added, step, &step->layer->work, 0, step->tokens,
-                       step->width_out) != SLIM_OK ||
+    if (slim_step_part(&added, step, &step->layer->work, WORK_ADDED,
+                       step->tokens, step->width_out) != SLIM_OK ||
         position_rows(&rows, step) != SLIM_OK)
         return SLIM_FAILED;
     step->kernels->embed(added, positions, rows, step->tokens, step->width_out);
-    slim_add(step->y, added, count);
+    slim_add(step->y, added, step->tokens * step->width_out);
     free(rows);
+    return SLIM_OK;
+}
+
+static enum slim_status embedding_forward(struct slim_step *step)
+{
+    float *narrow = NULL;
+
+    if (ids_check(step) != SLIM_OK)
+        return SLIM_FAILED;
+    enum slim_status status =
+        projects(step) ? narrow_rows(&narrow, step) : take_rows(step->y, step);
+    if (status == SLIM_OK && narrow)
+        status = slim_linear_forward(step, step->y, narrow,
+                                     SLIM_EMBEDDING_PROJECT, SLIM_NO_SLOT);
+    return status == SLIM_OK ? add_positions(step) : status;
+}
+
+static enum slim_status positions_backward(struct slim_step *step)
+{
+    float *positions = slim_step_grad(step, SLIM_EMBEDDING_POSITIONS);
+    int32_t *rows = NULL;
+
+    if (!positions)
+        return SLIM_OK;
+    if (position_rows(&rows, step) != SLIM_OK)
+        return SLIM_FAILED;
+    step->kernels->embed_grad(positions, step->dy, rows, step->tokens,
+                              step->width_out);
+    free(rows);
+    return SLIM_OK;
+}
+
+/* The gradient of the rows, before they are scaled, from that of the output. */
+static enum slim_status rows_backward(float **out, struct slim_step *step)
+{
+    size_t width = slim_step_columns(step, SLIM_EMBEDDING_WEIGHT);
+    float *narrow = NULL;
+
+    if (slim_step_part(out, step, &step->layer->work, WORK_BACK, step->tokens,
+                       width) != SLIM_OK)
+        return SLIM_FAILED;
+    if (!projects(step))
+        memcpy(*out, step->dy, step->tokens * width * sizeof(**out));
+    else if (narrow_rows(&narrow, step) != SLIM_OK ||
+             slim_linear_backward(step, *out, false, step->dy, narrow,
+                                  SLIM_EMBEDDING_PROJECT,
+                                  SLIM_NO_SLOT) != SLIM_OK)
+        return SLIM_FAILED;
+    scale_by(*out, step->tokens * width, embedding_scale(step));
     return SLIM_OK;
 }
 
 static enum slim_status embedding_backward(struct slim_step *step)
 {
-    float *table = slim_step_grad(step, SLIM_EMBEDDING_WEIGHT);
-    float *positions = slim_step_grad(step, SLIM_EMBEDDING_POSITIONS);
-    float scale = embedding_scale(step), *scaled = NULL;
-    size_t count = step->tokens * step->width_out;
-    const float *dy = step->dy;
-    int32_t *rows = NULL;
+    float *table = slim_step_grad(step, SLIM_EMBEDDING_WEIGHT), *rows = NULL;
 
-    if (positions) {
-        if (position_rows(&rows, step) != SLIM_OK)
-            return SLIM_FAILED;
-        step->kernels->embed_grad(positions, dy, rows, step->tokens,
-                                  step->width_out);
-        free(rows);
-    }
-    if (table && scale != 1.0f) {
-        if (slim_step_part(&scaled, step, &step->layer->work, 0, step->tokens,
-                           step->width_out) != SLIM_OK)
-            return SLIM_FAILED;
-        for (size_t i = 0; i < count; i++)
-            scaled[i] = dy[i] * scale;
-        dy = scaled;
-    }
+    if (positions_backward(step) != SLIM_OK)
+        return SLIM_FAILED;
+    if (!table && !projects(step))
+        return SLIM_OK;
+    if (rows_backward(&rows, step) != SLIM_OK)
+        return SLIM_FAILED;
     if (table)
-        step->kernels->embed_grad(table, dy, step->batch->ids, step->tokens,
-                                  step->width_out);
+        step->kernels->embed_grad(
+            table, rows, step->batch->ids, step->tokens,
+            slim_step_columns(step, SLIM_EMBEDDING_WEIGHT));
     return SLIM_OK;
 }
 

@@ -29,6 +29,32 @@ static enum slim_status head_step(struct slim_step *out,
     return SLIM_FAILED;
 }
 
+/* Buffers of layer->work. */
+enum { WORK_NARROW, WORK_BACK };
+
+static bool projects(const struct slim_step *step)
+{
+    return step->node->slots[SLIM_HEAD_PROJECT] != NULL;
+}
+
+/* What the table is multiplied with: x, or x projected. */
+static enum slim_status project(const float **out, struct slim_step *step,
+                                const float *x)
+{
+    float *narrow = NULL;
+
+    *out = x;
+    if (!projects(step))
+        return SLIM_OK;
+    if (slim_step_part(&narrow, step, &step->layer->work, WORK_NARROW,
+                       step->tokens,
+                       slim_step_rows(step, SLIM_HEAD_PROJECT)) != SLIM_OK)
+        return SLIM_FAILED;
+    *out = narrow;
+    return slim_linear_forward(step, narrow, x, SLIM_HEAD_PROJECT,
+                               SLIM_NO_SLOT);
+}
+
 enum slim_status slim_head_logits(float *logits, struct slim_layer *layer,
                                   const float *x, size_t rows,
                                   const struct slim_kernels *kernels,
@@ -36,7 +62,8 @@ enum slim_status slim_head_logits(float *logits, struct slim_layer *layer,
 {
     struct slim_step step;
 
-    if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK)
+    if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
+        project(&x, &step, x) != SLIM_OK)
         return SLIM_FAILED;
     return slim_linear_forward(&step, logits, x, SLIM_HEAD_WEIGHT,
                                SLIM_HEAD_BIAS);
@@ -51,6 +78,7 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
     struct slim_matrix w;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
+        project(&x, &step, x) != SLIM_OK ||
         slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
@@ -63,6 +91,40 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
     return SLIM_OK;
 }
 
+static enum slim_status adapters_check(const struct slim_step *step,
+                                       struct slim_adapter *const *adapters)
+{
+    for (size_t s = 0; adapters && s < SLIM_SLOTS; s++)
+        if (step->node->slots[s] && adapters[step->node->slots[s]->index])
+            return slim_fail(step->diag, "R127", (struct slim_span){ 0 },
+                             "an adapter on the head is not possible: its loss "
+                             "is taken without a whole matrix of logits");
+    return SLIM_OK;
+}
+
+/* Losses, and gradients of x (written to dx), weight and bias. */
+static enum slim_status entropy_grad(double *nll, float *dx,
+                                     struct slim_step *step, const float *x,
+                                     const int32_t *targets, float weight)
+{
+    const struct slim_kernels *kernels = step->kernels;
+    float *dw = slim_step_grad(step, SLIM_HEAD_WEIGHT);
+    float *db = slim_step_grad(step, SLIM_HEAD_BIAS);
+    const float *bias = slim_step_weight(step, SLIM_HEAD_BIAS);
+    struct slim_matrix w;
+
+    if (slim_step_matrix(&w, step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+        return SLIM_FAILED;
+    if (w.narrow)
+        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow, bias,
+                                            targets, weight, step->tokens,
+                                            w.columns, w.rows);
+    else
+        kernels->cross_entropy_grad(nll, dx, dw, db, x, w.wide, bias, targets,
+                                    weight, step->tokens, w.columns, w.rows);
+    return SLIM_OK;
+}
+
 enum slim_status slim_head_loss_grad(double *nll, float *dx,
                                      struct slim_layer *layer, const float *x,
                                      const int32_t *targets, float weight,
@@ -71,28 +133,21 @@ enum slim_status slim_head_loss_grad(double *nll, float *dx,
                                      const struct slim_kernels *kernels,
                                      struct slim_diag *diag)
 {
-    struct slim_matrix w;
+    const float *narrow = NULL;
     struct slim_step step;
+    float *back = NULL;
 
-    if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK)
+    if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
+        adapters_check(&step, adapters) != SLIM_OK)
         return SLIM_FAILED;
-    const struct slim_tensor *weighted = step.node->slots[SLIM_HEAD_WEIGHT];
-    if (adapters && weighted && adapters[weighted->index])
-        return slim_fail(diag, "R127", (struct slim_span){ 0 },
-                         "an adapter on the head is not possible: its loss is "
-                         "taken without a whole matrix of logits");
     step.grads = grads;
-    if (slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+    if (!projects(&step))
+        return entropy_grad(nll, dx, &step, x, targets, weight);
+    if (project(&narrow, &step, x) != SLIM_OK ||
+        slim_step_part(&back, &step, &layer->work, WORK_BACK, rows,
+                       slim_step_rows(&step, SLIM_HEAD_PROJECT)) != SLIM_OK ||
+        entropy_grad(nll, back, &step, narrow, targets, weight) != SLIM_OK)
         return SLIM_FAILED;
-    float *dw = slim_step_grad(&step, SLIM_HEAD_WEIGHT);
-    float *db = slim_step_grad(&step, SLIM_HEAD_BIAS);
-    const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
-    if (w.narrow)
-        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow, bias,
-                                            targets, weight, rows, w.columns,
-                                            w.rows);
-    else
-        kernels->cross_entropy_grad(nll, dx, dw, db, x, w.wide, bias, targets,
-                                    weight, rows, w.columns, w.rows);
-    return SLIM_OK;
+    return slim_linear_backward(&step, dx, false, back, x, SLIM_HEAD_PROJECT,
+                                SLIM_NO_SLOT);
 }

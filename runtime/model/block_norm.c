@@ -1,6 +1,8 @@
 /* block_norm.c - a norm over the stream; without weight where it was folded */
 #include "runtime/model/layer.h"
 
+#include <string.h>
+
 /*
  * LayerNorm is RMSNorm of the vector less its mean, and a bias. What is kept
  * from the forward: the inverse root, and of a layer norm the centered vector.
@@ -28,10 +30,18 @@ static bool norm_centers(const struct slim_step *step)
            !step->layer->shape->folded;
 }
 
+/* What it did is in the table already. */
+static bool norm_is_done(const struct slim_step *step)
+{
+    return step->node->of_table && step->layer->shape->folded;
+}
+
 static size_t norm_kept(const struct slim_step *step)
 {
     const struct slim_shape *shape = step->layer->shape;
 
+    if (norm_is_done(step))
+        return 0;
     return 1 + (norm_centers(step) ? shape->sites[step->node->site_in] : 0);
 }
 
@@ -47,6 +57,10 @@ static enum slim_status norm_forward(struct slim_step *step)
     const float *x = step->x[0];
     float *inverse = NULL, *centered = NULL;
 
+    if (norm_is_done(step)) {
+        memcpy(step->y, x, step->tokens * width * sizeof(*x));
+        return SLIM_OK;
+    }
     if (slim_step_part(&inverse, step, step->record, NORM_INVERSE, step->tokens,
                        1) != SLIM_OK)
         return SLIM_FAILED;
@@ -77,11 +91,23 @@ static void root_backward(struct slim_step *step, float *dx, const float *x,
         norm_divisor(step), (float)step->node->settings[SLIM_NORM_OFFSET], add);
 }
 
+static void pass_back(struct slim_step *step, size_t count)
+{
+    if (step->add[0])
+        slim_add(step->dx[0], step->dy, count);
+    else
+        memcpy(step->dx[0], step->dy, count * sizeof(*step->dy));
+}
+
 static enum slim_status norm_backward(struct slim_step *step)
 {
     size_t width = step->width[0];
     float *bias = slim_step_grad(step, SLIM_NORM_BIAS), *centered = NULL;
 
+    if (norm_is_done(step)) {
+        pass_back(step, step->tokens * width);
+        return SLIM_OK;
+    }
     if (bias)
         step->kernels->bias_grad(bias, step->dy, step->tokens, width, true);
     if (!norm_centers(step)) {

@@ -144,6 +144,9 @@ struct slim_matrix {
     size_t rows, columns;
 };
 
+/* Where a slot is asked for and there is none. */
+#define SLIM_NO_SLOT SIZE_MAX
+
 /* The weight in the layer of a slot of the node; NULL: absent. Numbers are
  * there if it is a vector; of a matrix the other two make them. */
 float *slim_step_weight(const struct slim_step *step, size_t slot);

@@ -8,10 +8,10 @@
 #define TURN 6.283185307179586
 
 /*
- * Llama 3: wavelengths beyond original / low_freq are stretched by the factor,
+ * Wavelengths beyond original / low_freq are stretched by the factor,
  * those under original / high_freq are left, those between are blended.
  */
-static double llama3_frequency(double frequency, const double *settings)
+static double frequency_by_wavelength(double frequency, const double *settings)
 {
     double factor = settings[SLIM_ATTENTION_FACTOR];
     double low = settings[SLIM_ATTENTION_LOW_FREQ];
@@ -49,8 +49,8 @@ static float frequency_of(size_t t, size_t rotary, size_t table,
     case SLIM_SCALING_LINEAR:
         frequency /= settings[SLIM_ATTENTION_FACTOR];
         break;
-    case SLIM_SCALING_LLAMA3:
-        frequency = llama3_frequency(frequency, settings);
+    case SLIM_SCALING_WAVELENGTH:
+        frequency = frequency_by_wavelength(frequency, settings);
         break;
     case SLIM_SCALING_LONGROPE:
         frequency /= node->lists[table == 0 ? SLIM_ATTENTION_SHORT
@@ -88,8 +88,8 @@ static size_t longest_sequence(const struct slim_step *step)
     return longest;
 }
 
-/* LongRoPE (Ding et al. 2024, arXiv:2402.13753), as Phi-3 has it: sequences
- * beyond the context of before turn at other frequencies. */
+/* LongRoPE (Ding et al. 2024, arXiv:2402.13753): sequences beyond the
+ * context of before turn at other frequencies. */
 static bool turns_long(const struct slim_step *step, size_t length)
 {
     const double *settings = step->node->settings;

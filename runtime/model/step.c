@@ -21,7 +21,8 @@ enum slim_status slim_step_part(float **out, struct slim_step *step,
 
 float *slim_step_grad(const struct slim_step *step, size_t slot)
 {
-    const struct slim_tensor *tensor = step->node->slots[slot];
+    const struct slim_tensor *tensor =
+        slot == SLIM_NO_SLOT ? NULL : step->node->slots[slot];
 
     if (!tensor || !step->grads)
         return NULL;

@@ -176,7 +176,8 @@ enum slim_status slim_layer_weight(float **out, struct slim_layer *layer,
 
 float *slim_step_weight(const struct slim_step *step, size_t slot)
 {
-    const struct slim_tensor *tensor = step->node->slots[slot];
+    const struct slim_tensor *tensor =
+        slot == SLIM_NO_SLOT ? NULL : step->node->slots[slot];
 
     return tensor ? step->layer->weights[tensor->index] : NULL;
 }

@@ -2,10 +2,12 @@
  *
  * Ashkboos et al. 2024, arXiv:2401.15024, section 3.1: a layer norm is
  * M x / |M x| sqrt(D) diag(g) + b, M = I - 1 1^T / D. What writes the stream takes
- * M, what reads the norm takes g and b, and a plain rms norm stays.
+ * M, what reads the norm takes g and b, and a plain rms norm stays. A norm of an
+ * embedding's rows goes into the table whole.
  */
 #include "runtime/stage/rotate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@ struct values {
 
 struct absorbing {
     struct slim_model *from, *to;
+    bool centers; /* norms that read the stream subtract its mean */
     struct slim_diag *diag;
 };
 
@@ -26,12 +29,20 @@ static bool is_layer_norm(const struct slim_node *node)
            (int)node->settings[SLIM_NORM_KIND] == SLIM_NORM_LAYER;
 }
 
+static bool norms_center(const struct slim_arch *arch)
+{
+    for (size_t i = 0; i < arch->node_count; i++)
+        if (is_layer_norm(&arch->nodes[i]) && !arch->nodes[i].of_table)
+            return true;
+    return false;
+}
+
 bool slim_absorbs(const struct slim_shape *shape)
 {
     const struct slim_arch *arch = shape->arch;
 
     for (size_t i = 0; i < arch->node_count; i++)
-        if (is_layer_norm(&arch->nodes[i]))
+        if (is_layer_norm(&arch->nodes[i]) || arch->nodes[i].of_table)
             return !shape->folded;
     return false;
 }
@@ -119,9 +130,10 @@ static const struct slim_tensor *bias_of(const struct slim_node *node,
         const struct slim_tensor *bias = node->slots[i];
         if (!bias || !bias->bias || bias->dims_count != 1)
             continue;
-        if (strcmp(bias->slot, "bias") == 0 ||
-            (strncmp(bias->slot, matrix->slot, length) == 0 &&
-             strcmp(bias->slot + length, "_bias") == 0))
+        bool own = strncmp(bias->slot, matrix->slot, length) == 0 &&
+                   strcmp(bias->slot + length, "_bias") == 0;
+        if (own || (strcmp(matrix->slot, "weight") == 0 &&
+                    strcmp(bias->slot, "bias") == 0))
             return bias;
     }
     return NULL;
@@ -175,15 +187,64 @@ static enum slim_status read_norm(const struct absorbing *work,
     return status;
 }
 
-static enum slim_status write_stream(const struct absorbing *work,
-                                     const struct slim_tensor *tensor,
-                                     bool table)
+/* Divides a row by its root mean square, epsilon added; its mean goes before. */
+static void norm_row(double *row, size_t width, double scale,
+                     const struct slim_node *norm)
 {
+    double sum = 0.0;
+
+    if (is_layer_norm(norm))
+        center(row, 1, width, width, 1);
+    for (size_t i = 0; i < width; i++)
+        sum += row[i] * row[i] * scale * scale;
+    double root = sqrt(sum / (double)width + norm->settings[SLIM_NORM_EPS]);
+    for (size_t i = 0; i < width; i++)
+        row[i] /= root;
+}
+
+/* The table for which the norm after it may go: each row as the norm gives it.
+ * The embedding multiplies by `scale` before the norm, and goes on to. */
+static enum slim_status norm_table(const struct absorbing *work,
+                                   struct values *table,
+                                   const struct slim_node *embedding,
+                                   const struct slim_node *norm)
+{
+    double scale = embedding->settings[SLIM_EMBEDDING_SCALE];
+    float *gain = slim_norm_gain(work->from, norm, work->diag);
+    const struct slim_tensor *bias = norm->slots[SLIM_NORM_BIAS];
+    struct values shift = { 0 };
+
+    if (!gain || (bias && take(&shift, work, bias) != SLIM_OK)) {
+        free(gain);
+        free(shift.data);
+        return SLIM_FAILED;
+    }
+    for (size_t r = 0; r < table->rows; r++) {
+        double *row = table->data + r * table->cols;
+
+        norm_row(row, table->cols, scale, norm);
+        for (size_t i = 0; i < table->cols; i++)
+            row[i] =
+                row[i] * (double)gain[i] + (bias ? shift.data[i] / scale : 0.0);
+    }
+    free(gain);
+    free(shift.data);
+    return SLIM_OK;
+}
+
+static enum slim_status write_stream(const struct absorbing *work,
+                                     const struct slim_node *node,
+                                     const struct slim_tensor *tensor)
+{
+    bool table = slim_tensor_is_table(tensor);
     struct values w = { 0 };
     enum slim_status status = take(&w, work, tensor);
 
+    if (status == SLIM_OK && table && node[1].of_table)
+        status = norm_table(work, &w, node, node + 1);
     if (status == SLIM_OK) {
-        center_writer(&w, table);
+        if (work->centers)
+            center_writer(&w, table);
         return give(work, tensor, &w);
     }
     free(w.data);
@@ -195,7 +256,6 @@ static enum slim_status absorb_node(const struct absorbing *work,
 {
     const struct slim_node *norm =
         slim_feeding_norm(work->from->shape->arch, node);
-    bool table = node->kind == SLIM_BLOCK_EMBEDDING;
 
     if (node->kind == SLIM_BLOCK_NORM || node->kind == SLIM_BLOCK_ADD)
         return SLIM_OK;
@@ -205,8 +265,8 @@ static enum slim_status absorb_node(const struct absorbing *work,
 
         if (!tensor || !slim_tensor_stored(work->to->shape, tensor))
             continue;
-        if (table || slim_on_stream(work->from, tensor, 0))
-            status = write_stream(work, tensor, table);
+        if (slim_on_stream(work->from, tensor, slim_tensor_is_table(tensor)))
+            status = write_stream(work, node, tensor);
         else if (norm && slim_on_stream(work->from, tensor, 1))
             status = read_norm(work, node, tensor, norm);
         if (status != SLIM_OK)
@@ -229,7 +289,8 @@ enum slim_status slim_absorb_norms(struct slim_model **out,
                                    struct slim_diag *diag)
 {
     const struct slim_arch *arch = model->shape->arch;
-    struct absorbing work = { model, slim_model_copy(model), diag };
+    struct absorbing work = { model, slim_model_copy(model), norms_center(arch),
+                              diag };
 
     *out = work.to;
     if (!work.to)

@@ -229,7 +229,7 @@ enum slim_status slim_rotate_node(struct slim_model *to,
         bool reads = slim_on_stream(from, tensor, 1);
         if (!reads && !slim_on_stream(from, tensor, 0))
             continue;
-        bool table = node->kind == SLIM_BLOCK_EMBEDDING;
+        bool table = slim_tensor_is_table(tensor);
         if (slim_rotate_tensor(to, from, tensor, table ? out : in,
                                table ? NULL : out, reads ? gain : NULL,
                                diag) != SLIM_OK)

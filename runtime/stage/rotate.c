@@ -110,8 +110,17 @@ static enum slim_status check_rotate(const struct slim_op *op,
     return SLIM_OK;
 }
 
-/* A stream that a norm writes (post-norm) cannot be turned: the norm's weights
- * stand between the writer and the readers. */
+/* A stream that a norm writes, or to whose norm a block adds, cannot be turned:
+ * the norm's weights stand between writers and readers. A norm of the rows of a
+ * table is folded into the table. */
+static bool norms_stream(const struct slim_node *node)
+{
+    if (node->output != 0)
+        return false;
+    return (node->kind == SLIM_BLOCK_NORM && !node->of_table) ||
+           (node->kind == SLIM_BLOCK_ADD && node->inputs[0] != 0);
+}
+
 static enum slim_status check_blocks(const struct slim_op *op,
                                      struct slim_diag *diag)
 {
@@ -120,14 +129,17 @@ static enum slim_status check_blocks(const struct slim_op *op,
     for (size_t i = 0; i < arch->node_count; i++) {
         const struct slim_node *node = &arch->nodes[i];
 
-        if (node->kind != SLIM_BLOCK_NORM)
-            continue;
-        if (node->output == 0 && i < arch->layer_first[arch->layers])
+        if (i < arch->layer_first[arch->layers] && norms_stream(node))
             return slim_fail(diag, "M210", op->span,
                              "family \"%s\" normalises the residual stream "
                              "itself (block \"%s\"), so it cannot be rotated",
                              arch->family, node->name);
     }
+    if (arch->nodes[0].slots[SLIM_EMBEDDING_PROJECT])
+        return slim_fail(diag, "M213", op->span,
+                         "family \"%s\" projects its token vectors into the "
+                         "residual stream: that it can be rotated is not known",
+                         arch->family);
     return SLIM_OK;
 }
 

@@ -85,7 +85,7 @@ const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
 
 /*
  * The same function with rms norms for layer norms (absorb.c): weights folded,
- * the stream without a mean. A copy where there is nothing to absorb, that is
+ * the stream without a mean, norms of tables in the tables. A copy where there is nothing to absorb, that is
  * where slim_absorbs says no. Fails with M211 where a norm's bias has nowhere
  * to go.
  */

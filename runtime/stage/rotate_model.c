@@ -31,7 +31,7 @@ static void see_input(void *context, const struct slim_node *node,
     struct gather *gather = context;
     const struct slim_kernels *kernels = gather->run->kernels;
 
-    if (node->kind != SLIM_BLOCK_NORM || node->inputs[0] != 0)
+    if (node->kind != SLIM_BLOCK_NORM || node->inputs[0] != 0 || node->of_table)
         return;
     if (gather->args->cov != SLIM_COV_RAW) {
         kernels->rms_norm(gather->normed, NULL, x, NULL, tokens, width, width,

@@ -88,7 +88,8 @@ static enum slim_status resolve_save(struct slim_op *op, struct slim_diag *diag)
     op->resolved = slim_arena_printf(
         diag->arena, "%s, %s",
         args->dtype ? dtypes[args->dtype] : slim_dtype_name(arch->dtype),
-        !stock      ? "remote code (its layers differ or carry shortcuts)"
+        !stock      ? slim_arena_printf(diag->arena, "remote code (%s)",
+                                        slim_shape_why_remote(op->before))
         : decoupled ? arch->decoupled_class
                     : arch->save_class);
     return SLIM_OK;
@@ -190,7 +191,7 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
 const struct slim_stage slim_stage_save = {
     .name = "save",
     .summary = "write the model, or the adapter of its recovery",
-    .version = 1,
+    .version = 2,
     .methods = methods,
     .method_default = "hf",
     .needs = SLIM_TYPE_MODEL,

@@ -246,7 +246,7 @@ static bool causes_score(struct slim_causes *causes, struct slim_run *run,
 const struct slim_stage slim_stage_score = {
     .name = "score",
     .summary = "says how much each unit matters",
-    .version = 1,
+    .version = 2,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL | SLIM_TYPE_GROUPS,
     .implied = SLIM_TYPE_GROUPS,

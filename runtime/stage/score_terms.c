@@ -15,8 +15,8 @@ static size_t copies_of(const struct slim_scoring *scoring,
 
     if (member->tensor->bias)
         return 0;
-    return scoring->args->gqa == SLIM_GQA_REFERENCE && shape->arch->tied &&
-                   !shape->untied && member->tensor->role == SLIM_ROLE_EMBED
+    return scoring->args->gqa == SLIM_GQA_REFERENCE && !shape->untied &&
+                   member->tensor == slim_arch_tied(shape->arch)
                ? 2
                : 1;
 }

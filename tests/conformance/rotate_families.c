@@ -1,8 +1,13 @@
 /* rotate_families.c - another basis keeps the function, whatever the norms and
  * however the matrices are packed */
+#include "runtime/stage/rotate.h"
+#include "runtime/stage/stages.h"
 #include "tests/session.h"
 #include "tests/support.h"
+#include "tests/tiny.h"
 #include "tests/tolerance.h"
+
+#include <string.h>
 
 enum { LENGTH = 48 };
 
@@ -60,8 +65,8 @@ static void keeps(const char *family, const char *stages, const char *verb)
     free(path);
 }
 
-static const char *const families[] = { "opt", "phi", "phi3", "gemma",
-                                        "baichuan-13b" };
+static const char *const families[] = { "opt",   "phi",          "phi3",
+                                        "gemma", "baichuan-13b", "bloom" };
 
 static void one_basis(void **state)
 {
@@ -86,6 +91,43 @@ static void a_mean_is_a_column_to_spare(void **state)
     keeps("phi", "rotate pca per=model on cal\nslice to 63 width", "slice");
     keeps("opt", "rotate pca per=block on cal\nslice to 63 width", "slice");
     keeps("phi", "rotate pca per=block on cal\nslice to 63 width", "slice");
+    keeps("bloom", "rotate pca per=model on cal\nslice to 63 width", "slice");
+    keeps("bloom", "rotate pca per=block on cal\nslice to 63 width", "slice");
+}
+
+/* Said of the shape alone, before anything runs. */
+static void refuses(const char *config, const char *file)
+{
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_diag diag = { .arena = arena };
+    char *family = slim_test_source(file);
+    struct slim_model_info *info = slim_test_plan(config, family, &diag);
+    struct slim_rotate_args args = { .per = SLIM_PER_MODEL };
+    struct slim_op op = { .stage = &slim_stage_rotate,
+                          .text = "rotate",
+                          .args = &args,
+                          .before = info->shape };
+
+    assert_int_equal(slim_stage_rotate.resolve(&op, &diag), SLIM_FAILED);
+    char *text = slim_test_diag(&diag);
+    assert_non_null(strstr(text, "error[M210]"));
+    free(text);
+    free(family);
+    slim_arena_close(arena);
+}
+
+static void a_normed_stream_is_refused(void **state)
+{
+    (void)state;
+    refuses("{\"model_type\":\"chatglm\",\"num_layers\":2,\"hidden_size\":16,"
+            "\"num_attention_heads\":2,\"vocab_size\":40,"
+            "\"max_sequence_length\":32}",
+            "compiler/families/chatglm.yaml");
+    refuses("{\"model_type\":\"opt\",\"do_layer_norm_before\":false,"
+            "\"num_hidden_layers\":2,\"hidden_size\":16,\"ffn_dim\":24,"
+            "\"word_embed_proj_dim\":8,\"num_attention_heads\":2,"
+            "\"vocab_size\":40,\"max_position_embeddings\":32}",
+            "compiler/families/opt_post_norm.yaml");
 }
 
 int main(void)
@@ -94,6 +136,7 @@ int main(void)
         cmocka_unit_test(one_basis),
         cmocka_unit_test(a_basis_each),
         cmocka_unit_test(a_mean_is_a_column_to_spare),
+        cmocka_unit_test(a_normed_stream_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,8 +48,8 @@ score l1
 prune 20% of params
 rotate pca per=block on cal
 slice 25% of width"
-for family in llama-gqa llama-rope-linear mistral qwen2 opt phi phi3 bloom \
-    gemma chatglm-6b; do
+for family in llama-gqa llama-rope-linear mistral qwen2 opt opt-350m-like \
+    phi phi3 bloom gemma chatglm-6b; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
     save "$family" "$tiny" "score l2
@@ -60,7 +60,7 @@ prune 50% of groups in attn"
 done
 # Layer norms and fused matrices in another basis; these models came without a
 # tokenizer, and that of another one has as many ids.
-for family in opt phi phi3 gemma baichuan-13b; do
+for family in opt phi phi3 gemma baichuan-13b bloom; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
     rm -rf "$work/$family-dense"
@@ -73,9 +73,12 @@ slice 25% of width"
 rotate pca per=block on cal
 slice 25% of width"
 done
+# Layers that stay alike: its class is not one of transformers.
 for family in baichuan-7b baichuan-13b; do
     tiny=$shared/models/tiny/$family
     [ -d "$tiny" ] || continue
+    save "$family" "$tiny" "score l2
+prune 25% of groups in mlp"
     save "$family-heads" "$tiny" "score l1
 prune 50% of groups in attn layers 1"
 done

@@ -263,6 +263,12 @@ static void test_activations(void **state)
     check_made((struct slim_made){ .act = SLIM_ACT_SILU, .plain = true });
 }
 
+static void test_table_norm(void **state)
+{
+    (void)state;
+    check_made((struct slim_made){ .table_norm = true });
+}
+
 /* Sites of different widths, shortcuts between them, norms without weights
  * that divide by the width before slicing. */
 static void test_sliced(void **state)
@@ -275,6 +281,7 @@ static void test_sliced(void **state)
                                     .rep = 2,
                                     .head = 4,
                                     .mlp = 10,
+                                    .table_norm = true, /* folded: done */
                                     .eps = 1e-5,
                                     .position = SLIM_POSITION_ROPE_HALF };
     struct slim_model_info *info = slim_made_info(&made, arena);
@@ -384,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interleaved_parallel, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_activations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_table_norm, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sliced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_per_sample, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wanted, setup, teardown),

@@ -184,11 +184,8 @@ static const struct slim_rotate_args ways[] = {
     { .per = SLIM_PER_BLOCK, .cov = SLIM_COV_NORMED },
 };
 
-static void test_rotation_keeps_the_function(void **state)
+static void check_rotations(struct slim_made made)
 {
-    struct slim_made made = plain;
-
-    (void)state;
     for (int tied = 0; tied < 2; tied++) {
         struct world world;
         made.tied = tied;
@@ -200,6 +197,23 @@ static void test_rotation_keeps_the_function(void **state)
                       want) < SLIM_NEAR_F32_LAYER);
         world_close(&world);
     }
+}
+
+static void test_rotation_keeps_the_function(void **state)
+{
+    (void)state;
+    check_rotations(plain);
+}
+
+/* Norms of the root mean square alone: no mean is taken out of the stream, only
+ * the table's norm goes into the table. */
+static void test_a_norm_of_a_table_folds(void **state)
+{
+    struct slim_made made = plain;
+
+    (void)state;
+    made.table_norm = true;
+    check_rotations(made);
 }
 
 /* ---- the projected model: slicing with no slices in it ---- */
@@ -458,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rotation_keeps_the_function),
+        cmocka_unit_test(test_a_norm_of_a_table_folds),
         cmocka_unit_test(test_slicing_is_projecting),
         cmocka_unit_test(test_one_basis_is_cut_everywhere),
         cmocka_unit_test(test_what_is_lost_is_in_the_spectrum),

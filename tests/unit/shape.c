@@ -270,6 +270,24 @@ static void stock_classes_are_chosen(void **state)
     json_decref(config);
     cut(shape, 3, 4, 1, 0);
     assert_false(slim_shape_stock(&second, shape));
+    assert_string_equal(slim_shape_why_remote(shape),
+                        "its layers differ or carry shortcuts");
+}
+
+/* Its class came with the model, not with transformers: a stock config.json
+ * would name a class that nobody has. */
+static void without_a_class_code_is_saved(void **state)
+{
+    (void)state;
+    bool second = true;
+    struct slim_tiny_sizes sizes = llama_7b;
+
+    sizes.type = "baichuan";
+    sizes.more = "\"max_position_embeddings\": 4096,";
+    struct slim_shape *shape = dense(&sizes);
+    assert_false(slim_shape_stock(&second, shape));
+    assert_string_equal(slim_shape_why_remote(shape),
+                        "transformers has no class for the family");
 }
 
 static void norms_keep_their_divisor(void **state)
@@ -369,8 +387,8 @@ int main(void)
         TEST(block_pruning_counts),        TEST(slicing_counts),
         TEST(a_tied_head_counts_once),     TEST(other_families_count_right),
         TEST(macs_are_those_of_the_table), TEST(shapes_survive_json),
-        TEST(stock_classes_are_chosen),    TEST(norms_keep_their_divisor),
-        TEST(fused_rows_have_parts),
+        TEST(stock_classes_are_chosen),    TEST(without_a_class_code_is_saved),
+        TEST(norms_keep_their_divisor),    TEST(fused_rows_have_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ def make(block, slot, tensor):
     """The module that a tensor named *.weight is the weight of."""
     size = tensor["size"]
     bias = (slot + "_bias" if slot != "weight" else "bias") in block["tensors"]
-    if block["kind"] == "embedding":
+    if block["kind"] == "embedding" and slot != "project":
         return nn.Embedding(*size)
     if len(size) == 1:
         return None
@@ -121,6 +121,8 @@ def embed(slots, block, ids, positions, given):
     x = slots.module(block, "weight")(ids) if given is None else given
     if block["set"]["scale"] != 1:
         x = x * torch.tensor(block["set"]["scale"], dtype=x.dtype)
+    if "project" in block["tensors"]:
+        x = slots.module(block, "project")(x)
     if "positions" in block["tensors"]:
         table = slots.module(block, "positions")
         x = x + table(positions + int(block["set"]["offset"]))
@@ -130,7 +132,9 @@ def embed(slots, block, ids, positions, given):
 def norm(slots, block, x, model):
     """x / sqrt(sum(x^2) / divisor + eps): the divisor stays that of the dense
     model when the stream gets narrower, and a mean that was folded into what
-    writes the stream is not taken again."""
+    writes the stream is not taken again. Kind "done": the table holds it."""
+    if block["set"]["kind"] == "done":
+        return x
     y = x.float()
     if block["set"]["kind"] == "layer" and not model["folded"]:
         y = y - y.mean(-1, keepdim=True)
@@ -164,7 +168,7 @@ def frequencies(block, device, length):
     if block["set"]["scaling"] == "longrope":
         kind = "long" if length > block["set"]["original"] else "short"
         return freq / torch.tensor(block["set"][kind], device=device)
-    if block["set"]["scaling"] != "llama3":
+    if block["set"]["scaling"] != "wavelength":
         return freq
     wave = 2 * math.pi / freq
     low = block["set"]["original"] / block["set"]["low_freq"]
@@ -489,6 +493,10 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
             hidden = hidden[:, -logits_to_keep:] if logits_to_keep else hidden
         else:
             hidden = hidden[:, logits_to_keep]
+        if "project" in self.head["tensors"]:
+            slots = Slots(self._modules[self.base_model_prefix],
+                          self.base_model_prefix)
+            hidden = slots.module(self.head, "project")(hidden)
         logits = self.get_output_embeddings()(hidden)
         loss = None
         if labels is not None:
