@@ -24,6 +24,8 @@ noinst_LIBRARIES += %D%/libbase.a
     %D%/share.c \
     %D%/spawn.c \
     %D%/text.c \
+    %D%/trace.c \
+    %D%/work.c \
     %D%/writer.c \
     %D%/yaml.c \
     %D%/yaml_value.c

@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include "base/file_error.h"
+#include "base/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,7 @@ enum slim_status slim_writer_put(struct slim_writer *writer, const void *bytes,
     if (fails_now() || fwrite(bytes, 1, count, writer->file) != count)
         return slim_file_failed(diag, at, "write", writer->path, errno);
     writer->written += count;
+    slim_work_written(count);
     return SLIM_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/results.h"
 
 #include "base/text.h"
+#include "base/trace.h"
 #include "runtime/points.h"
 #include "runtime/store/gc.h"
 #include "runtime/store/ledger.h"
@@ -42,7 +43,8 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
         .arena = cli->arena,
         .diag = &project->diag,
         .program = project->program,
-        .kernels = slim_kernels_for(project->program->compute),
+        .kernels =
+            slim_kernels_counted(slim_kernels_for(project->program->compute)),
         .input = project->model,
         .world = &project->world,
         .progress = { .out = stdout, .mode = output_mode(cli) },
@@ -184,6 +186,8 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
     if (run->progress.mode != SLIM_OUTPUT_JSON)
         slim_tally_print(project->program, run->progress.out);
     enum slim_status status = slim_points_run(&points, &project->diag);
+    if (slim_trace_close(&project->diag) != SLIM_OK)
+        status = SLIM_FAILED;
     if (points.code != 130 && project->diag.errors == 0)
         status = write_results(project, cli, run, points.records, points.saved);
     else
@@ -203,6 +207,8 @@ static int run_once(struct slim_project *project, struct slim_cli *cli,
     json_t *points = json_array();
 
     slim_tokenizer_close(run->tokenizer);
+    if (slim_trace_close(&project->diag) != SLIM_OK)
+        status = SLIM_FAILED;
     json_array_append_new(points, slim_record_point(run, "done"));
     if (status == SLIM_OK)
         (void)!write_results(project, cli, run, points,
@@ -219,6 +225,7 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
         slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
     struct slim_run run;
     bool sweep = project->program->point != NULL;
+    const char *profile = slim_cli_value(cli, SLIM_OPTION_profile);
     size_t shard = 1, shards = 1;
     int code;
 
@@ -231,7 +238,8 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
         run.progress.out = quiet;
     run.recipe_text = slim_project_text(project);
     if (open_record(&run, cli) != SLIM_OK ||
-        slim_results_check(project, cli) != SLIM_OK)
+        slim_results_check(project, cli) != SLIM_OK ||
+        (profile && slim_trace_open(profile, &project->diag) != SLIM_OK))
         return slim_cli_report(cli, &project->diag);
     slim_cli_print_maps(cli, run.progress.out);
     slim_interrupt_install();

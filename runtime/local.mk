@@ -28,6 +28,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/blas_rope.c \
     %D%/kernel/blas_train.c \
     %D%/kernel/blas_vector.c \
+    %D%/kernel/counted.c \
     %D%/kernel/corename.c \
     %D%/kernel/corename.h \
     %D%/kernel/eigen.c \

@@ -7,16 +7,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
-
-uint64_t slim_peak_memory(void)
-{
-    struct rusage usage;
-
-    if (getrusage(RUSAGE_SELF, &usage) != 0)
-        return 0;
-    return (uint64_t)usage.ru_maxrss * 1024;
-}
 
 struct slim_metric *slim_metric_add(struct slim_run *run,
                                     const struct slim_op *op, const char *name,
@@ -122,8 +112,30 @@ static const char *middle(struct slim_run *run, const struct slim_op *op)
  * statement is cut, the recipe has all of it. */
 enum { STATEMENT = 34 };
 
+/* The rate, and what part it is of that of a product, where that is known. */
+static json_t *spent_json(const struct slim_run *run, const struct slim_op *op,
+                          const char *result, const struct slim_spent *spent)
+{
+    double rate = spent->seconds > 0.0
+                      ? (double)spent->work.operations / spent->seconds
+                      : 0.0;
+    json_t *object = json_pack(
+        "{s:i,s:s,s:s,s:s,s:s,s:f,s:I,s:I,s:f,s:I,s:I,s:I}", "v", 1, "event",
+        "stage", "stage", op->stage->name, "text", op->text, "result", result,
+        "seconds", spent->seconds, "params", (json_int_t)params_of(run->shape),
+        "flops", (json_int_t)spent->work.operations, "flops_per_second", rate,
+        "bytes_read", (json_int_t)spent->work.read, "bytes_written",
+        (json_int_t)spent->work.written, "peak_memory",
+        (json_int_t)spent->peak);
+
+    if (run->limit > 0.0)
+        json_object_set_new(object, "share_of_limit",
+                            json_real(rate / run->limit));
+    return object;
+}
+
 void slim_report_stage(struct slim_run *run, const struct slim_op *op,
-                       double seconds)
+                       const struct slim_spent *spent)
 {
     FILE *out = run->progress.out;
 
@@ -131,16 +143,12 @@ void slim_report_stage(struct slim_run *run, const struct slim_op *op,
     if (op->stage->hidden || op->implied)
         return;
     if (is_json(run)) {
-        put_json(run,
-                 json_pack("{s:i,s:s,s:s,s:s,s:s,s:f,s:I}", "v", 1, "event",
-                           "stage", "stage", op->stage->name, "text", op->text,
-                           "result", middle(run, op), "seconds", seconds,
-                           "params", (json_int_t)params_of(run->shape)));
+        put_json(run, spent_json(run, op, middle(run, op), spent));
         return;
     }
     fprintf(out, " + %-*s %7s %9s  %s\n", STATEMENT,
             slim_text_clip(run->arena, op->text, STATEMENT),
-            slim_text_seconds(run->arena, seconds), change(run),
+            slim_text_seconds(run->arena, spent->seconds), change(run),
             middle(run, op));
     struct slim_text *lines = run->results[op->id].report;
     if (lines && lines->data)
@@ -231,7 +239,7 @@ static void end_json(struct slim_run *run, uint64_t before, uint64_t after)
              json_pack("{s:i,s:s,s:I,s:I,s:f,s:I}", "v", 1, "event", "end",
                        "params_before", (json_int_t)before, "params",
                        (json_int_t)after, "seconds", slim_now() - run->started,
-                       "peak_memory", (json_int_t)slim_peak_memory()));
+                       "peak_memory", (json_int_t)slim_footprint_peak()));
 }
 
 void slim_report_end(struct slim_run *run)
@@ -259,5 +267,5 @@ void slim_report_end(struct slim_run *run)
         fprintf(out, "   wrote        %s\n", run->saved[i]);
     fprintf(out, "   took         %s, peak memory %s\n",
             slim_text_seconds(run->arena, slim_now() - run->started),
-            slim_text_bytes(run->arena, slim_peak_memory()));
+            slim_text_bytes(run->arena, slim_footprint_peak()));
 }

@@ -7,7 +7,7 @@
 void slim_report_start(struct slim_run *run);
 /* One finished operation; implied and hidden ones are silent. */
 void slim_report_stage(struct slim_run *run, const struct slim_op *op,
-                       double seconds);
+                       const struct slim_spent *spent);
 /* One whose results were kept. */
 void slim_report_hit(struct slim_run *run, const struct slim_op *op,
                      const struct slim_kept *entry);
@@ -15,9 +15,6 @@ void slim_report_hit(struct slim_run *run, const struct slim_op *op,
 void slim_report_resumed(struct slim_run *run, const struct slim_op *op,
                          size_t units, size_t of, const char *what);
 void slim_report_end(struct slim_run *run);
-
-/* Most memory the process has had, in bytes. */
-uint64_t slim_peak_memory(void);
 
 /* Records a metric and returns it. */
 struct slim_metric *slim_metric_add(struct slim_run *run,

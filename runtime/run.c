@@ -2,6 +2,7 @@
 #include "runtime/run.h"
 
 #include "base/text.h"
+#include "base/trace.h"
 #include "runtime/report.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/ledger.h"
@@ -150,6 +151,9 @@ static bool take_hit(struct slim_run *run, const struct slim_op *op)
 static enum slim_status work(struct slim_run *run, const struct slim_op *op)
 {
     double started = slim_now();
+    struct slim_work before = slim_work_done();
+
+    slim_footprint_restart();
     enum slim_status status = slim_memo_inputs(run, op);
 
     run->detail = NULL;
@@ -169,7 +173,9 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
     slim_memo_keep(run, op, all);
     run->detail = detail;
     run->ran++;
-    slim_report_stage(run, op, seconds);
+    slim_report_stage(run, op,
+                      &(struct slim_spent){ seconds, slim_work_since(&before),
+                                            slim_footprint_recent() });
     if (slim_ledger_check(run, op, true) != SLIM_OK)
         return SLIM_FAILED;
     release_dead(run, op);
@@ -189,7 +195,7 @@ static bool waits(const struct slim_run *run, const struct slim_op *op)
     return run->store && op->stage->keep.how == SLIM_KEEP_SOURCE;
 }
 
-static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
+static enum slim_status run_step(struct slim_run *run, const struct slim_op *op)
 {
     struct slim_lock lock = { .file = -1 };
     bool keyed;
@@ -221,6 +227,14 @@ static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
     return status;
 }
 
+static enum slim_status run_one(struct slim_run *run, const struct slim_op *op)
+{
+    slim_trace_begin("stage", "%s", op->text);
+    enum slim_status status = run_step(run, op);
+    slim_trace_end();
+    return status;
+}
+
 /* What can fail early, of all that will run: what is kept needs nothing. What
  * is made here, tokens, is kept at once, so that what reads them is known. */
 static enum slim_status prepare_one(struct slim_run *run,
@@ -230,7 +244,10 @@ static enum slim_status prepare_one(struct slim_run *run,
 
     if (slim_memo_find(run, op) || !op->stage->prepare || is_left_out(run, op))
         return SLIM_OK;
-    if (op->stage->prepare(run, op) != SLIM_OK) {
+    slim_trace_begin("prepare", "prepare %s", op->text);
+    enum slim_status status = op->stage->prepare(run, op);
+    slim_trace_end();
+    if (status != SLIM_OK) {
         place_errors(run, op);
         return SLIM_FAILED;
     }
@@ -263,7 +280,11 @@ enum slim_status slim_run_program(struct slim_run *run)
     if (run->store)
         slim_memo_open(run);
     slim_report_start(run);
+    slim_trace_begin("run", "%s",
+                     program->point ? program->point->name
+                                    : program->source->name);
     enum slim_status status = run_all(run);
+    slim_trace_end();
     if (status == SLIM_OK)
         slim_report_end(run);
     for (unsigned i = 0; i < program->count; i++)

@@ -3,6 +3,7 @@
 #define SLIM_RUN_H
 
 #include "base/progress.h"
+#include "base/work.h"
 #include "compiler/ir/stage.h"
 #include "runtime/data/data.h"
 #include "runtime/model/model.h"
@@ -49,6 +50,13 @@ struct slim_result {
                                        in the run's arena; or NULL */
 };
 
+/* What one operation took. */
+struct slim_spent {
+    double seconds;
+    struct slim_work work;
+    uint64_t peak; /* most memory that was resident, in bytes */
+};
+
 /* What `slimc run` lets training keep, and the plan counts. */
 #define SLIM_TAPE_MEMORY ((size_t)1 << 30)
 
@@ -74,6 +82,8 @@ struct slim_run {
     const char *keep_axis;       /* of the `keep` that ended it */
     bool keep_max;
     const char *stages; /* finished ones: JSON objects, joined by commas */
+    double limit; /* operations a second of a product in this arithmetic, at
+                     most; 0: not measured */
     double started;
     const char *saved[8]; /* paths written, for the summary */
     size_t saved_count;

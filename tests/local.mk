@@ -75,6 +75,7 @@ slim_tests = \
     %D%/unit/lang_refuse \
     %D%/unit/model_read \
     %D%/unit/no_memory \
+    %D%/unit/profile \
     %D%/unit/prune_count \
     %D%/unit/report \
     %D%/unit/rope \

@@ -1,5 +1,7 @@
 /* eigen.c - dense problems in f64: eigenvectors, orthogonal bases, products */
 #include "base/random.h"
+#include "base/trace.h"
+#include "base/work.h"
 #include "runtime/kernel/kernel.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
@@ -99,7 +101,11 @@ bool slim_eigh(double *a, double *values, size_t n)
     if (n == 0)
         return true;
     slim_blas_alone();
-    if (!solvable(a, n) || !divide_and_conquer(a, values, n))
+    slim_trace_begin("kernel", "eigenvectors of %zu x %zu", n, n);
+    slim_work_operations(10 * (uint64_t)n * n * n);
+    bool solved = solvable(a, n) && divide_and_conquer(a, values, n);
+    slim_trace_end();
+    if (!solved)
         return false;
     reverse(a, values, n);
     for (size_t i = 0; i < n; i++)
@@ -198,6 +204,7 @@ void slim_gemm_f64(double *c, const double *a, const double *b, size_t m,
         memset(c, 0, m * n * sizeof *c);
         return;
     }
+    slim_work_operations((uint64_t)work);
     slim_parallel(slim_tiles(m, GEMM_TILE) * g.tiles_n, work, gemm_f64_tile,
                   &g);
 }

@@ -176,6 +176,10 @@ const struct slim_kernels *slim_kernels_blas(void);
 const struct slim_kernels *slim_kernels_bf16(void);
 /* The table of an arithmetic, by the name that recipes give it. */
 const struct slim_kernels *slim_kernels_for(const char *compute);
+/* The same table, its products and attention counted as work (base/work.h).
+ * The last one that was asked for is the only one in use. */
+const struct slim_kernels *slim_kernels_counted(
+    const struct slim_kernels *kernels);
 
 /* Dense symmetric eigenproblem in f64: a[n,n] is overwritten with the
  * eigenvectors as COLUMNS, values sorted from largest. False if LAPACK fails.

@@ -1,6 +1,8 @@
 /* block_head.c - the final norm's rows to logits, losses and their gradients */
 #include "runtime/model/layer.h"
 
+#include "base/trace.h"
+
 static const struct slim_node *head_find(const struct slim_layer *layer)
 {
     for (size_t n = layer->first; n < layer->last; n++)
@@ -65,8 +67,11 @@ enum slim_status slim_head_logits(float *logits, struct slim_layer *layer,
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
         project(&x, &step, x) != SLIM_OK)
         return SLIM_FAILED;
-    return slim_linear_forward(&step, logits, x, SLIM_HEAD_WEIGHT,
-                               SLIM_HEAD_BIAS);
+    slim_trace_begin("layer", "head");
+    enum slim_status status =
+        slim_linear_forward(&step, logits, x, SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS);
+    slim_trace_end();
+    return status;
 }
 
 enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
@@ -82,12 +87,14 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
         slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
+    slim_trace_begin("layer", "head, loss");
     if (w.narrow)
         kernels->narrow->cross_entropy(nll, x, w.narrow, bias, targets, rows,
                                        w.columns, w.rows);
     else
         kernels->cross_entropy(nll, x, w.wide, bias, targets, rows, w.columns,
                                w.rows);
+    slim_trace_end();
     return SLIM_OK;
 }
 
@@ -115,6 +122,7 @@ static enum slim_status entropy_grad(double *nll, float *dx,
 
     if (slim_step_matrix(&w, step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
+    slim_trace_begin("layer", "head, loss and gradient");
     if (w.narrow)
         kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow, bias,
                                             targets, weight, step->tokens,
@@ -122,6 +130,7 @@ static enum slim_status entropy_grad(double *nll, float *dx,
     else
         kernels->cross_entropy_grad(nll, dx, dw, db, x, w.wide, bias, targets,
                                     weight, step->tokens, w.columns, w.rows);
+    slim_trace_end();
     return SLIM_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/model/layer.h"
 
 #include "base/size.h"
+#include "base/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,41 @@ static size_t nodes_end(const struct slim_layer *layer)
     return end;
 }
 
+static void trace_begin(const struct slim_layer *layer, const char *way)
+{
+    if (layer->index < 0)
+        slim_trace_begin("layer", "embedding %s", way);
+    else if ((size_t)layer->index < layer->arch->layers)
+        slim_trace_begin("layer", "layer %ld %s", layer->index, way);
+    else
+        slim_trace_begin("layer", "final norm %s", way);
+}
+
+/* The nodes up to `end`, and where the last one's output goes. */
+static enum slim_status nodes_forward(float *y, struct slim_step *step,
+                                      const float *x, size_t end,
+                                      struct slim_tape *tape)
+{
+    struct slim_layer *layer = step->layer;
+    struct held registers[SLIM_REGISTERS];
+    const float *result = x;
+    size_t width = slim_layer_width_in(layer);
+
+    memset(layer->pool.used, 0, sizeof(layer->pool.used));
+    for (size_t r = 0; r < SLIM_REGISTERS; r++)
+        registers[r] = (struct held){ NULL, 0, SLIM_NO_ITEM };
+    registers[0] = (struct held){ x, width, SLIM_NO_ITEM };
+    for (size_t n = layer->first; n < end; n++) {
+        if (node_forward(step, n, registers, tape) != SLIM_OK)
+            return SLIM_FAILED;
+        result = step->y;
+        width = step->width_out;
+    }
+    if (result != y)
+        memcpy(y, result, step->tokens * width * sizeof(*y));
+    return SLIM_OK;
+}
+
 enum slim_status slim_layer_forward(
     float *y, struct slim_layer *layer, const float *x,
     const struct slim_batch *batch, struct slim_tape *tape,
@@ -202,28 +238,16 @@ enum slim_status slim_layer_forward(
     const struct slim_kernels *kernels, struct slim_diag *diag)
 {
     struct slim_step step = step_start(layer, batch, kernels, adapters, diag);
-    struct held registers[SLIM_REGISTERS];
     size_t end = nodes_end(layer);
-    const float *result = x;
-    size_t width = slim_layer_width_in(layer);
 
     step.hooks = hooks;
     if (positions_fit(layer, batch, diag) != SLIM_OK ||
         (tape && slim_tape_fit(tape, end - layer->first, diag) != SLIM_OK))
         return SLIM_FAILED;
-    memset(layer->pool.used, 0, sizeof(layer->pool.used));
-    for (size_t r = 0; r < SLIM_REGISTERS; r++)
-        registers[r] = (struct held){ NULL, 0, SLIM_NO_ITEM };
-    registers[0] = (struct held){ x, width, SLIM_NO_ITEM };
-    for (size_t n = layer->first; n < end; n++) {
-        if (node_forward(&step, n, registers, tape) != SLIM_OK)
-            return SLIM_FAILED;
-        result = step.y;
-        width = step.width_out;
-    }
-    if (result != y)
-        memcpy(y, result, step.tokens * width * sizeof(*y));
-    return SLIM_OK;
+    trace_begin(layer, "forward");
+    enum slim_status status = nodes_forward(y, &step, x, end, tape);
+    slim_trace_end();
+    return status;
 }
 
 /* The activations that each node read, as the forward left them on the tape:
@@ -328,9 +352,13 @@ enum slim_status slim_layer_backward(
     memcpy(pool->items[item].data, dy, step.tokens * width * sizeof(*dy));
     gradients[end > layer->first ? layer->arch->nodes[end - 1].output : 0] =
         (struct held){ pool->items[item].data, width, item };
-    for (size_t n = end; n > layer->first; n--)
-        if (node_backward(&step, n - 1, gradients, x, tape) != SLIM_OK)
-            return SLIM_FAILED;
+    enum slim_status status = SLIM_OK;
+    trace_begin(layer, "backward");
+    for (size_t n = end; n > layer->first && status == SLIM_OK; n--)
+        status = node_backward(&step, n - 1, gradients, x, tape);
+    slim_trace_end();
+    if (status != SLIM_OK)
+        return status;
     if (dx && gradients[0].data)
         memcpy(dx, gradients[0].data,
                step.tokens * gradients[0].width * sizeof(*dx));

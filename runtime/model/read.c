@@ -1,5 +1,6 @@
 /* read.c - a tensor's numbers as f32, from a buffer or a selection on disk */
 #include "base/size.h"
+#include "base/work.h"
 #include "runtime/model/weight.h"
 
 #include <math.h>
@@ -155,6 +156,7 @@ static enum slim_status read_disk(float *out, struct slim_model *model,
     size_t across = tensor->transposed ? line : 1;
     long bad = (long)rows;
 
+    slim_work_read((uint64_t)rows * columns * reading->bytes);
 #pragma omp parallel for schedule(static) reduction(min                        \
                                                     : bad)                     \
     num_threads((int)slim_threads()) if (rows * columns > 65536)
@@ -206,6 +208,7 @@ static bool copy_halves(uint16_t *out, const struct slim_model *model,
     size_t across = tensor->transposed ? line : 1;
     int bad = 0;
 
+    slim_work_read(2 * (uint64_t)rows * columns);
 #pragma omp parallel for schedule(static) reduction(|                          \
                                                     : bad)                     \
     num_threads((int)slim_threads()) if (rows * columns > 65536)

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "runtime/record.h"
 #include "runtime/store/journal.h"
 
@@ -335,8 +336,11 @@ static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
             return slim_fail(run->diag, "C130", trainer->op->span,
                              "interrupted at step %ld of %ld", step,
                              trainer->steps);
-        if (one_step(trainer, step, list) != SLIM_OK)
-            return SLIM_FAILED;
+        slim_trace_begin("step", "step %ld", step);
+        enum slim_status status = one_step(trainer, step, list);
+        slim_trace_end();
+        if (status != SLIM_OK)
+            return status;
         mean = step == 1 ? trainer->last_loss
                          : 0.95 * mean + 0.05 * trainer->last_loss;
         slim_curve_add(&curve, (size_t)step, mean);
