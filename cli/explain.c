@@ -98,91 +98,175 @@ static double edge(struct slim_run *run, const struct slim_op *op,
     return inside;
 }
 
-static void print_interval(struct slim_run *run, const struct slim_op *op,
-                           const struct slim_kept *want)
+/* Why a stage is kept or runs. */
+struct reason {
+    const struct slim_op *op;
+    const struct slim_memo *memo;
+    const char *why;              /* it runs; NULL: it is kept */
+    const struct slim_kept *near; /* differs in the causes below; or NULL */
+    double low, high;             /* amounts that `near` serves; equal: none */
+};
+
+static void find_interval(struct reason *reason, struct slim_run *run)
 {
-    double was = want->amount, step = was / 2.0;
-    const char *sign = op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
+    const struct slim_op *op = reason->op;
+    double was = reason->near->amount, step = was / 2.0;
 
     if (op->amount.kind == SLIM_QUANTITY_NONE || !op->stage->keep.causes ||
-        !comes_to(run, op, was, want) || !(step > 0.0))
+        !comes_to(run, op, was, reason->near) || !(step > 0.0))
         return;
-    double low = edge(run, op, was, was - step, want);
-    double high = edge(run, op, was, was + step, want);
-    if (low < high)
-        printf("  %-12s any amount from %.2f%s to %.2f%s\n", "kept is", low,
-               sign, high, sign);
+    reason->low = edge(run, op, was, was - step, reason->near);
+    reason->high = edge(run, op, was, was + step, reason->near);
 }
 
-static void print_causes(struct slim_run *run, const struct slim_op *op,
-                         const struct slim_kept *near)
+static struct reason find_reason(struct slim_run *run, const struct slim_op *op,
+                                 const struct slim_listing *listing)
 {
-    const struct slim_causes *causes = &run->memos[op->id].causes;
+    const struct slim_memo *memo = &run->memos[op->id];
+    struct reason reason = { .op = op, .memo = memo };
+
+    if (memo->hit)
+        return reason;
+    if (!memo->keyed) {
+        reason.why = "what it reads is not known before it is made";
+        return reason;
+    }
+    const struct slim_kept *near = nearest(run, op, listing);
+    if (!near) {
+        reason.why =
+            slim_arena_printf(run->arena, "no '%s' is kept", op->stage->name);
+    } else if (slim_digest_same(&near->key, &memo->key)) {
+        reason.why = "what it left outside is not there any more";
+    } else {
+        reason.why = slim_arena_printf(
+            run->arena,
+            "%zu of %zu causes differ from the nearest that is kept",
+            distance(&memo->causes, near), memo->causes.count);
+        reason.near = near;
+        find_interval(&reason, run);
+    }
+    return reason;
+}
+
+/* ---- for people ---- */
+
+static void print_causes(const struct reason *reason, struct slim_arena *arena)
+{
+    const struct slim_causes *causes = &reason->memo->causes;
+    const struct slim_kept *near = reason->near;
     struct slim_text same = { 0 };
     size_t line = 0, column = 0;
 
-    slim_span_place(op->span, &line, &column);
+    slim_span_place(reason->op->span, &line, &column);
     for (size_t i = 0; i < causes->count; i++) {
         const struct slim_cause *c = &causes->items[i];
         if (differs(c, near))
-            printf("  %-12s %s, was %s\n", c->name, brief(run->arena, c->value),
-                   brief(run->arena, value_of(near, c->name)));
+            printf("  %-12s %s, was %s\n", c->name, brief(arena, c->value),
+                   brief(arena, value_of(near, c->name)));
         else
             slim_text_printf(&same, " %s", c->name);
     }
     printf("  %-12s '%s', was '%s'\n",
-           slim_arena_printf(run->arena, "line %zu", line), op->text,
+           slim_arena_printf(arena, "line %zu", line), reason->op->text,
            near->text);
     if (same.length)
         printf("  %-12s%s\n", "same", same.data);
     slim_text_free(&same);
 }
 
-static void explain_miss(struct slim_run *run, const struct slim_op *op,
-                         const struct slim_listing *listing)
+static void print_reason(const struct reason *reason, struct slim_arena *arena)
 {
-    const struct slim_memo *memo = &run->memos[op->id];
-    char key[65], other[65];
+    const struct slim_op *op = reason->op;
+    const struct slim_kept *near = reason->near, *kept = reason->memo->entry;
+    const char *sign = op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
+    char key[65];
 
-    if (!memo->keyed) {
-        printf("%s  runs: what it reads is not known before it is made\n",
-               op->text);
+    if (!reason->why) {
+        slim_digest_hex(key, &reason->memo->key);
+        printf("%s  kept %.8s, made by %s in %s\n", op->text, key,
+               kept->recipe ? kept->recipe : "?",
+               slim_text_seconds(arena, kept->seconds));
         return;
     }
-    slim_digest_hex(key, &memo->key);
-    const struct slim_kept *near = nearest(run, op, listing);
-    if (!near) {
-        printf("%s  runs: no '%s' is kept\n", op->text, op->stage->name);
-        return;
+    printf("%s  runs: %s", op->text, reason->why);
+    if (near) {
+        slim_digest_hex(key, &near->key);
+        printf(", %.8s (%s)", key, near->recipe ? near->recipe : "");
     }
-    slim_digest_hex(other, &near->key);
-    if (slim_digest_same(&near->key, &memo->key)) {
-        printf("%s  runs: what it left outside is not there any more\n",
-               op->text);
-        return;
+    putchar('\n');
+    if (near)
+        print_causes(reason, arena);
+    if (reason->low < reason->high)
+        printf("  %-12s any amount from %.2f%s to %.2f%s\n", "kept is",
+               reason->low, sign, reason->high, sign);
+}
+
+/* ---- for programs ---- */
+
+/* {"NAME": {"now": .., "was": ..}, ..} of the causes that differ. */
+static json_t *causes_to_json(const struct reason *reason)
+{
+    const struct slim_causes *causes = &reason->memo->causes;
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < causes->count; i++) {
+        const struct slim_cause *c = &causes->items[i];
+        if (differs(c, reason->near))
+            (void)json_object_set_new(
+                object, c->name,
+                json_pack("{s:s,s:s?}", "now", c->value, "was",
+                          value_of(reason->near, c->name)));
     }
-    printf("%s  runs: %zu of %zu causes differ from the nearest that is kept, "
-           "%.8s (%s)\n",
-           op->text, distance(&memo->causes, near), memo->causes.count, other,
-           near->recipe ? near->recipe : "");
-    print_causes(run, op, near);
-    print_interval(run, op, near);
+    return object;
+}
+
+static void add_near(json_t *object, const struct reason *reason)
+{
+    char key[65];
+
+    slim_digest_hex(key, &reason->near->key);
+    (void)json_object_update_new(
+        object, json_pack("{s:s,s:s?,s:s,s:o}", "nearest", key, "recipe",
+                          reason->near->recipe, "was", reason->near->text,
+                          "differs", causes_to_json(reason)));
+    if (reason->low < reason->high)
+        (void)json_object_set_new(
+            object, "kept_from_to",
+            json_pack("[f,f]", reason->low, reason->high));
+}
+
+static void put_reason(const struct reason *reason)
+{
+    const struct slim_memo *memo = reason->memo;
+    json_t *object = json_pack("{s:i,s:s,s:s,s:s,s:b}", "v", 1, "event",
+                               "explain", "stage", reason->op->stage->name,
+                               "text", reason->op->text, "kept", !reason->why);
+    char key[65];
+
+    if (memo->keyed) {
+        slim_digest_hex(key, &memo->key);
+        (void)json_object_set_new(object, "key", json_string(key));
+    }
+    if (reason->why)
+        (void)json_object_set_new(object, "why", json_string(reason->why));
+    else
+        (void)json_object_update_new(
+            object, json_pack("{s:s?,s:f}", "recipe", memo->entry->recipe,
+                              "seconds", memo->entry->seconds));
+    if (reason->near)
+        add_near(object, reason);
+    slim_cli_put(object);
 }
 
 static void explain(struct slim_run *run, const struct slim_op *op,
-                    const struct slim_listing *listing)
+                    const struct slim_listing *listing, bool json)
 {
-    const struct slim_memo *memo = &run->memos[op->id];
-    char key[65];
+    struct reason reason = find_reason(run, op, listing);
 
-    if (!memo->hit) {
-        explain_miss(run, op, listing);
-        return;
-    }
-    slim_digest_hex(key, &memo->key);
-    printf("%s  kept %.8s, made by %s in %s\n", op->text, key,
-           memo->entry->recipe ? memo->entry->recipe : "?",
-           slim_text_seconds(run->arena, memo->entry->seconds));
+    if (json)
+        put_reason(&reason);
+    else
+        print_reason(&reason, run->arena);
 }
 
 int slim_command_explain(struct slim_cli *cli)
@@ -206,7 +290,7 @@ int slim_command_explain(struct slim_cli *cli)
     for (const struct slim_op *op = run.program->first; op; op = op->next)
         if (op->cached && !op->stage->hidden &&
             (!stage || strcmp(stage, op->stage->name) == 0)) {
-            explain(&run, op, &listing);
+            explain(&run, op, &listing, slim_cli_has(cli, SLIM_OPTION_json));
             told++;
         }
     slim_memo_close(&run);

@@ -143,6 +143,28 @@ static int show(struct slim_cli *cli)
 
 /* Without a model: the file alone; with one also that it describes the model,
  * tensor by tensor. */
+/* That nothing is wrong with the file; `info`: the model it was tried on. */
+static void put_ok(struct slim_cli *cli, const char *file,
+                   const struct slim_model_info *info)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        json_t *line =
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", "ok", "file", file);
+        if (info)
+            (void)json_object_update_new(
+                line, json_pack("{s:s,s:I}", "model", info->name, "params",
+                                (json_int_t)slim_shape_params(info->shape)));
+        slim_cli_put(line);
+        return;
+    }
+    printf("%s: ok", file);
+    if (info)
+        printf(", %s parameters of %s",
+               slim_text_grouped(cli->arena, slim_shape_params(info->shape)),
+               info->name);
+    putchar('\n');
+}
+
 static int check(struct slim_cli *cli)
 {
     struct slim_family *family = NULL;
@@ -156,15 +178,8 @@ static int check(struct slim_cli *cli)
     if (status == SLIM_OK && model)
         status = slim_family_open(&info, family, model, nowhere, &cli->diag);
     int code = slim_cli_report(cli, &cli->diag);
-    if (status != SLIM_OK || slim_cli_has(cli, SLIM_OPTION_json) ||
-        slim_cli_has(cli, SLIM_OPTION_quiet))
-        return code;
-    printf("%s: ok", file);
-    if (info)
-        printf(", %s parameters of %s",
-               slim_text_grouped(cli->arena, slim_shape_params(info->shape)),
-               info->name);
-    putchar('\n');
+    if (status == SLIM_OK && !slim_cli_has(cli, SLIM_OPTION_quiet))
+        put_ok(cli, file, info);
     return code;
 }
 

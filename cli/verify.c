@@ -41,9 +41,12 @@ int slim_command_verify(struct slim_cli *cli)
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;
     run.recipe_text = "";
-    if (slim_cli_execute(&run, cli) == SLIM_OK &&
-        !slim_cli_has(cli, SLIM_OPTION_quiet) &&
-        !slim_cli_has(cli, SLIM_OPTION_json))
+    bool done = slim_cli_execute(&run, cli) == SLIM_OK;
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:b}", "v", 1, "event", "verify",
+                               "lock", cli->operands[0], "same",
+                               (int)(done && !run.differs)));
+    else if (done && !slim_cli_has(cli, SLIM_OPTION_quiet))
         printf("   the same bytes as %s says\n", cli->operands[0]);
     int code = slim_cli_report(cli, &project.diag);
     return run.differs ? EXIT_OTHER : code;
