@@ -207,6 +207,32 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
     return slim_diag_exit(&diag) != 130;
 }
 
+/* What somebody would try next, who wants the assertions to hold. */
+static void say_gate(const struct slim_points *points,
+                     const struct slim_gate *gate)
+{
+    const char *most = gate->largest ? "largest" : "smallest";
+
+    if (is_json(points))
+        put_json(points, json_pack("{s:i,s:s,s:I,s:s,s:s}", "v", 1, "event",
+                                   "gate", "points", (json_int_t)gate->points,
+                                   "axis", gate->axis, most, gate->value));
+    else
+        fprintf(points->run->progress.out,
+                "   of %zu points, the %s %s that passes is %s\n", gate->points,
+                most, gate->axis, gate->value);
+}
+
+static void say_gates(const struct slim_points *points)
+{
+    size_t axes = points->first->point->sweep->axis_count;
+    struct slim_gate gate;
+
+    for (size_t axis = 0; axis < axes; axis++)
+        if (slim_points_gate(&gate, points, axis))
+            say_gate(points, &gate);
+}
+
 static enum slim_status keep_best(struct slim_points *points,
                                   const struct best *best,
                                   struct slim_tokenizer **tokenizer,
@@ -265,6 +291,7 @@ enum slim_status slim_points_run(struct slim_points *points,
     for (struct slim_program *p = points->first; p && goes_on; p = p->next)
         if (p->point->index % points->shards == points->shard - 1)
             goes_on = run_point(points, p, &best, &tokenizer, nowhere);
+    say_gates(points);
     if (!goes_on)
         status = SLIM_FAILED;
     else if (best.program && points->shards == 1)

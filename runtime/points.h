@@ -34,4 +34,19 @@ struct slim_points {
 SLIM_NODISCARD enum slim_status slim_points_run(struct slim_points *points,
                                                 struct slim_diag *diag);
 
+/* Where an assertion begins to fail along one axis of the sweep. */
+struct slim_gate {
+    const char *axis, *value; /* the last that passes, as it is written */
+    bool largest;             /* it is the largest; else the smallest */
+    size_t points;            /* that came as far as an assertion */
+};
+
+/*
+ * Looks at the records of a sweep that was run. False: the values of the axis
+ * do not part what passed from what failed, as where they are words, or where
+ * another axis matters more.
+ */
+bool slim_points_gate(struct slim_gate *out, const struct slim_points *points,
+                      size_t axis);
+
 #endif
