@@ -49,7 +49,9 @@ bool slim_points_gate(struct slim_gate *out, const struct slim_points *points,
     struct side passed = { 0 }, stopped = { 0 };
 
     split(&passed, &stopped, points, axis);
-    bool below = passed.most<stopped.least, above = passed.least> stopped.most;
+    bool below = passed.most < stopped.least;
+    bool above = passed.least > stopped.most;
+
     if (passed.count == 0 || stopped.count == 0 || (!below && !above))
         return false;
     *out = (struct slim_gate){
