@@ -84,6 +84,7 @@ slim_tests = \
     %D%/unit/support \
     %D%/unit/tokenizer \
     %D%/unit/tokenizer_spm \
+    %D%/unit/tokenizer_unigram \
     %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
@@ -123,6 +124,7 @@ slim_fuzzers = \
     %D%/fuzz/ir \
     %D%/fuzz/json \
     %D%/fuzz/jsonl \
+    %D%/fuzz/merges \
     %D%/fuzz/recipe \
     %D%/fuzz/safetensors \
     %D%/fuzz/sentencepiece \
