@@ -33,6 +33,7 @@ slim_tests = \
     %D%/conformance/saved \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
+    %D%/property/families \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
