@@ -11,6 +11,7 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/fuzz/place.c \
     %D%/kernel_cases.c \
     %D%/kernel_cases_attention.c \
+    %D%/kinds.c \
     %D%/lang_support.c \
     %D%/made.c \
     %D%/oracle.c \
@@ -34,6 +35,7 @@ slim_tests = \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
     %D%/property/families \
+    %D%/property/families_fused \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
