@@ -60,6 +60,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/data/check.c \
     %D%/data/find.c \
     %D%/data/normalize.c \
+    %D%/data/precompiled.c \
     %D%/data/records.c \
     %D%/data/regex.c \
     %D%/data/rows.c \
@@ -75,6 +76,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/data/tokens.c \
     %D%/data/trie.c \
     %D%/data/unigram.c \
+    %D%/data/unigram_read.c \
     %D%/format/adapter.c \
     %D%/format/companion.c \
     %D%/format/convert.c \

@@ -11,6 +11,7 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/fuzz/place.c \
     %D%/kernel_cases.c \
     %D%/kernel_cases_attention.c \
+    %D%/kinds.c \
     %D%/lang_support.c \
     %D%/made.c \
     %D%/oracle.c \
@@ -33,6 +34,8 @@ slim_tests = \
     %D%/conformance/saved \
     %D%/conformance/tokenizer \
     %D%/property/compiler_ir \
+    %D%/property/families \
+    %D%/property/families_fused \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
@@ -85,6 +88,7 @@ slim_tests = \
     %D%/unit/support \
     %D%/unit/tokenizer \
     %D%/unit/tokenizer_spm \
+    %D%/unit/tokenizer_unigram \
     %D%/unit/train_tape
 
 # Scripts that print TAP (.tap) or only pass, fail or skip (.sh), sorted.
@@ -124,6 +128,7 @@ slim_fuzzers = \
     %D%/fuzz/ir \
     %D%/fuzz/json \
     %D%/fuzz/jsonl \
+    %D%/fuzz/merges \
     %D%/fuzz/recipe \
     %D%/fuzz/safetensors \
     %D%/fuzz/sentencepiece \

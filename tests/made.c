@@ -274,7 +274,7 @@ static void arch_make(struct maker *maker)
     arch->layer_first[made->layers] = arch->node_count;
     maker->layer = SLIM_NO_LAYER;
     norm_make(maker, 1);
-    node_make(maker, SLIM_BLOCK_HEAD, 1, 1);
+    node_make(maker, SLIM_BLOCK_HEAD, 1, 1)->settings[SLIM_HEAD_SCALE] = 1.0;
     head = slot_make(maker, SLIM_HEAD_WEIGHT, vocab, stream);
     head->tied_to = made->tied ? embed : NULL;
     arch->site_count = maker->site + 1;

@@ -43,9 +43,9 @@ says may '"GPT2Tokenizer"'
 says may '/* opted for the oak-tree */'
 
 # The names are those of the files.
-echo '"falcon"' >"$work/x.c"
+echo '"plover"' >"$work/x.c"
 lint "$work/x.c" || exit 1
-echo 'model_types: [tern, falcon]' >"$work/new.yaml"
+echo 'model_types: [tern, plover]' >"$work/new.yaml"
 lint "$work/new.yaml" "$work/x.c" >/dev/null && exit 1
 awk -f tools/names.awk "$work/x.c" >/dev/null && exit 1
 exit 0

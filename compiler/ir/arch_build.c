@@ -79,7 +79,8 @@ static enum slim_status build_tensor(struct building *building,
     if (slot->tied != NULL &&
         slim_expr_flag(&tied, slot->tied, &scope, diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (!there)
+    bool made = slot->presence == SLIM_PRESENT_FOLDED;
+    if (!there && !made)
         return SLIM_OK;
     struct slim_tensor *tensor = &building->arch->tensors[building->tensors];
     tensor->index = building->tensors++;
@@ -88,7 +89,8 @@ static enum slim_status build_tensor(struct building *building,
     tensor->layer = node->layer;
     tensor->dims_count = slot->dims_count;
     tensor->transposed = slot->transposed;
-    tensor->presence = slot->presence;
+    tensor->presence = made && there && slot->when != NULL ? SLIM_PRESENT_ALWAYS
+                                                           : slot->presence;
     tensor->bias = slot_is_bias(slot->slot);
     tensor->linear = tensor->dims_count == 2 && !slot_is_table(node, index);
     tensor->node = node;

@@ -110,6 +110,9 @@ static const struct slim_slot head_slots[] = {
     { "bias", false, "added to the logits" },
     { "project", false, "of the stream to narrower vectors, before weight" },
 };
+static const struct slim_setting head_settings[] = {
+    { "scale", NULL, "1", "of the logits, before the bias" },
+};
 static const char *const head_forms[] = { "weight", NULL };
 static const unsigned char head_walk[] = { 0, 1, 2 };
 
@@ -128,7 +131,7 @@ const struct slim_block slim_blocks[SLIM_BLOCK_COUNT] = {
       "two or three linears and an activation" },
     { "add", SLIM_ROLE_STREAM, 2, SLOTS(add), SETTINGS(add), ORDER(add),
       "scale * first + second; into x: a residual add" },
-    { "head", SLIM_ROLE_HEAD, 1, SLOTS(head), NULL, 0, ORDER(head),
+    { "head", SLIM_ROLE_HEAD, 1, SLOTS(head), SETTINGS(head), ORDER(head),
       "vectors to logits" },
 };
 

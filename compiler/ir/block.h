@@ -158,7 +158,8 @@ enum { SLIM_ACT_SILU, SLIM_ACT_RELU, SLIM_ACT_GELU, SLIM_ACT_GELU_TANH };
 enum { SLIM_ADD_SHORTCUT };
 enum { SLIM_ADD_SCALE };
 
-/* logits = weight (project x) + bias */
+/* logits = scale * weight (project x) + bias */
 enum { SLIM_HEAD_WEIGHT, SLIM_HEAD_BIAS, SLIM_HEAD_PROJECT };
+enum { SLIM_HEAD_SCALE };
 
 #endif

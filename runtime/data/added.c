@@ -182,7 +182,7 @@ static size_t step_back(const char *text, size_t end)
     return end;
 }
 
-static size_t strip_left(const char *text, size_t begin, size_t least)
+size_t slim_white_before(const char *text, size_t begin, size_t least)
 {
     while (begin > least) {
         size_t at = step_back(text, begin), used;
@@ -194,7 +194,7 @@ static size_t strip_left(const char *text, size_t begin, size_t least)
     return begin;
 }
 
-static size_t strip_right(const char *text, size_t end, size_t length)
+size_t slim_white_after(const char *text, size_t end, size_t length)
 {
     size_t used;
 
@@ -257,9 +257,9 @@ enum slim_status slim_added_next(struct slim_added_hit *out,
             size_t end = at + found;
 
             *out = (struct slim_added_hit){
-                hit->left_strip ? strip_left(text, at, 0) : at,
-                hit->right_strip ? strip_right(text, end, length) : end, end,
-                hit->id
+                hit->left_strip ? slim_white_before(text, at, 0) : at,
+                hit->right_strip ? slim_white_after(text, end, length) : end,
+                end, hit->id
             };
             return SLIM_OK;
         }

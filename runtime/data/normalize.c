@@ -226,8 +226,6 @@ static enum slim_status run_replace(struct slim_text *out,
     return SLIM_OK;
 }
 
-/* ---- the table ---- */
-
 static enum slim_status read_nothing(struct slim_part *part,
                                      const struct slim_tokenizer_source *from,
                                      const json_t *json)
@@ -238,13 +236,44 @@ static enum slim_status read_nothing(struct slim_part *part,
     return SLIM_OK;
 }
 
+/* ---- strip, and forms that say nothing more ---- */
+
+static enum slim_status read_strip(struct slim_part *part,
+                                   const struct slim_tokenizer_source *from,
+                                   const json_t *json)
+{
+    part->strip_left = part->strip_right = true;
+    if (slim_part_bool(&part->strip_left, from, json, "strip_left"))
+        return SLIM_FAILED;
+    return slim_part_bool(&part->strip_right, from, json, "strip_right");
+}
+
+static enum slim_status run_strip(struct slim_text *out,
+                                  const struct slim_part *part,
+                                  const char *text, size_t length, bool first,
+                                  struct slim_diag *diag)
+{
+    size_t begin = part->strip_left ? slim_white_after(text, 0, length) : 0;
+    size_t end =
+        part->strip_right ? slim_white_before(text, length, begin) : length;
+
+    (void)first;
+    (void)diag;
+    slim_text_append(out, text + begin, end - begin);
+    return SLIM_OK;
+}
+
+/* ---- the table ---- */
+
 static const struct slim_normalizer_kind kinds[] = {
     { "NFC", read_nothing, run_form, UTF8PROC_COMPOSE },
     { "NFD", read_nothing, run_form, UTF8PROC_DECOMPOSE },
     { "NFKC", read_nothing, run_form, UTF8PROC_COMPOSE | UTF8PROC_COMPAT },
     { "NFKD", read_nothing, run_form, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT },
+    { "Precompiled", slim_precompiled_read, slim_precompiled_run, 0 },
     { "Prepend", read_prepend, run_prepend, 0 },
     { "Replace", read_replace, run_replace, 0 },
+    { "Strip", read_strip, run_strip, 0 },
 };
 
 static enum slim_status read_one(struct slim_parts *out,

@@ -352,6 +352,21 @@ static enum slim_status run_metaspace(struct slim_work *work, size_t at,
                      : slim_split_run(work, at + 1, whole);
 }
 
+/* Runs of what Unicode counts as white space, written out. */
+static enum slim_status read_white(struct slim_part *part,
+                                   const struct slim_tokenizer_source *from,
+                                   const json_t *json)
+{
+    static const char white[] =
+        "[\\t-\\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+        "\xc2\x85]+";
+
+    (void)json;
+    part->behavior = SLIM_BEHAVIOR_REMOVED;
+    return slim_regex_open(&part->regex, white, sizeof(white) - 1, false,
+                           from->at, from->diag);
+}
+
 /* ---- the table ---- */
 
 static const struct split_kind kinds[] = {
@@ -359,6 +374,7 @@ static const struct split_kind kinds[] = {
     { "Digits", read_digits, run_pattern },
     { "Metaspace", read_metaspace, run_metaspace },
     { "Split", read_split, run_pattern },
+    { "WhitespaceSplit", read_white, run_pattern },
 };
 
 enum slim_status slim_split_run(struct slim_work *work, size_t step,

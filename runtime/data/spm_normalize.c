@@ -40,10 +40,9 @@ static bool unit_has_leaf(uint32_t unit)
     return (unit >> 8 & 1) != 0;
 }
 
-/* The longest replaced text at the start of `text`: its length, or 0, and
- * where its replacement begins. An index outside the array matches nothing. */
-static size_t longest(size_t *value, const struct slim_spm_rules *rules,
-                      const char *text, size_t length)
+/* An index outside the array matches nothing. */
+size_t slim_charsmap_find(size_t *value, const struct slim_spm_rules *rules,
+                          const char *text, size_t length, bool shortest)
 {
     size_t best = 0;
 
@@ -64,6 +63,8 @@ static size_t longest(size_t *value, const struct slim_spm_rules *rules,
         if (unit_has_leaf(unit) && base < rules->units) {
             *value = unit_at(rules, base) & 0x7fffffff;
             best = i + 1;
+            if (shortest)
+                break;
         }
     }
     return best;
@@ -119,7 +120,7 @@ static enum slim_status next_prefix(struct prefix *out,
     size_t used = slim_trie_longest(&rules->kept, &ignored, text, length, 0);
 
     if (used == 0)
-        used = longest(&value, rules, text, length);
+        used = slim_charsmap_find(&value, rules, text, length, false);
     else
         value = SIZE_MAX;
     if (used == 0) {

@@ -180,13 +180,13 @@ static enum slim_status put_scores(struct reading *reading)
     for (size_t i = 0; i < reading->model->n_pieces; i++) {
         const Sentencepiece__Piece *piece = reading->model->pieces[i];
 
-        out->scores[i] = piece->score;
+        out->scores[i] = (double)piece->score;
         out->user[i] = piece->type == USER;
         if (piece->type == NORMAL) {
-            if (!any || piece->score < out->least)
-                out->least = piece->score;
-            if (piece->score > out->most) /* 0 at least, as in the original */
-                out->most = piece->score;
+            if (!any || out->scores[i] < out->least)
+                out->least = out->scores[i];
+            if (out->scores[i] > out->most) /* 0 at least, as the original */
+                out->most = out->scores[i];
             any = true;
         }
         if ((piece->type == NORMAL || piece->type == USER) &&
@@ -204,6 +204,7 @@ static enum slim_status read_unigram(struct reading *reading)
 
     out->scores = calloc(count, sizeof(*out->scores));
     out->user = calloc(count, sizeof(*out->user));
+    out->narrow = true;
     if (!out->scores || !out->user)
         return slim_fail(reading->from->diag, "O001", reading->from->at,
                          "not enough memory for the tokenizer's tables");

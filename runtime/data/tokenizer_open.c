@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum slim_status read_words(struct slim_tokenizer *tokenizer,
+                                   const struct slim_tokenizer_source *from,
+                                   const json_t *model)
+{
+    const json_t *type = json_object_get(model, "type");
+
+    if (json_is_string(type) && strcmp(json_string_value(type), "Unigram") == 0)
+        return slim_unigram_read(&tokenizer->unigram, &tokenizer->bpe, from,
+                                 model);
+    return slim_bpe_read(&tokenizer->bpe, from, model);
+}
+
 enum slim_status slim_pipeline_read(struct slim_tokenizer *tokenizer,
                                     const struct slim_tokenizer_source *from,
                                     const json_t *json)
@@ -15,7 +27,7 @@ enum slim_status slim_pipeline_read(struct slim_tokenizer *tokenizer,
         return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer is not a JSON object");
     if (slim_part_need(&model, from, json, "model", JSON_OBJECT) ||
-        slim_bpe_read(&tokenizer->bpe, from, model) ||
+        read_words(tokenizer, from, model) ||
         slim_normalizers_read(&tokenizer->normalizers, from,
                               json_object_get(json, "normalizer")) ||
         slim_splits_read(&tokenizer->splits, from,

@@ -68,7 +68,7 @@ struct slim_part {
     size_t length;
     enum slim_behavior behavior;
     enum slim_prefix prefix;
-    bool invert, cut;
+    bool invert, cut, strip_left, strip_right;
     const struct slim_spm_rules *rules;
 };
 
@@ -182,6 +182,18 @@ SLIM_NODISCARD enum slim_status slim_charsmap_read(
     struct slim_spm_rules *rules, const struct slim_tokenizer_source *from,
     const unsigned char *bytes, size_t count);
 
+/* Where the replacement of the start of `text` begins in `rules->texts`, of the
+ * longest start that has one or of the shortest; its length, or 0. */
+size_t slim_charsmap_find(size_t *value, const struct slim_spm_rules *rules,
+                          const char *text, size_t length, bool shortest);
+/* "Precompiled" of tokenizer.json: see precompiled.c. */
+SLIM_NODISCARD enum slim_status slim_precompiled_read(
+    struct slim_part *part, const struct slim_tokenizer_source *from,
+    const json_t *json);
+SLIM_NODISCARD enum slim_status slim_precompiled_run(
+    struct slim_text *out, const struct slim_part *part, const char *text,
+    size_t length, bool first, struct slim_diag *diag);
+
 /* ---- byte-pair encoding ---- */
 
 struct slim_vocabulary_slot {
@@ -284,9 +296,10 @@ void slim_bpe_work_free(struct slim_bpe_work *work);
 
 struct slim_unigram {
     struct slim_trie pieces;
-    float *scores; /* log probability of each piece; NULL: no such model */
-    bool *user;    /* the user's own: always taken */
-    float least, most;
+    double *scores; /* log probability of each piece; NULL: no such model */
+    bool *user;     /* the user's own: always taken; NULL: there are none */
+    double least, most;
+    bool narrow; /* sums in f32, as SentencePiece's; else in f64 */
 };
 
 enum { SLIM_UNREACHED = -2, SLIM_UNKNOWN = -1 };
@@ -294,7 +307,7 @@ enum { SLIM_UNREACHED = -2, SLIM_UNKNOWN = -1 };
 /* The best way to the end of a prefix of the text. */
 struct slim_best {
     int32_t id; /* of the last piece, SLIM_UNKNOWN, or SLIM_UNREACHED */
-    float score;
+    double score;
     size_t begin; /* of the last piece */
 };
 
@@ -305,15 +318,19 @@ struct slim_unigram_work {
 };
 
 /* Appends the pieces whose scores sum to the most (Viterbi; Kudo 2018, eq. 3),
- * summed in f32, the first found of equal ones, as SentencePiece does: ids are
- * the same on texts up to 100 kB; past that rounding decides between pieces
+ * the first found of equal ones. Where it sums in f32, as SentencePiece does, ids
+ * are the same on texts up to 100 kB; past that rounding decides between pieces
  * that are as probable, and it differs between versions of SentencePiece too.
- * `words` has the bytes
- * and the unknown token. Time: length times the longest piece. */
+ * `words` has the bytes and the unknown token. Time: length times the longest
+ * piece. */
 SLIM_NODISCARD enum slim_status slim_unigram_encode(
     struct slim_ids *out, const struct slim_unigram *model,
     const struct slim_bpe *words, struct slim_unigram_work *work,
     const char *text, size_t length, struct slim_diag *diag);
+/* A "model" of tokenizer.json whose type is Unigram; its words go to `words`. */
+SLIM_NODISCARD enum slim_status slim_unigram_read(
+    struct slim_unigram *out, struct slim_bpe *words,
+    const struct slim_tokenizer_source *from, const json_t *model);
 void slim_unigram_close(struct slim_unigram *model);
 
 /* ---- added tokens ---- */
@@ -354,6 +371,11 @@ SLIM_NODISCARD enum slim_status slim_added_finish(
 int32_t slim_added_find(const struct slim_added *added, const char *text,
                         size_t length);
 void slim_added_close(struct slim_added *added);
+
+/* Where the white space (Unicode's) ends that begins at `end`, and where that
+ * begins, not before `least`, which ends at `begin`. */
+size_t slim_white_after(const char *text, size_t end, size_t length);
+size_t slim_white_before(const char *text, size_t begin, size_t least);
 
 /* The next added token at or after *from; tokens that must stand alone and do
  * not are passed over. */

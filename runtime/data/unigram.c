@@ -4,18 +4,23 @@
 #include <stdlib.h>
 
 /* What SentencePiece takes off the least score for an unknown character. */
-#define UNKNOWN_PENALTY 10.0f
+#define UNKNOWN_PENALTY 10.0
 
 /* Score of a piece; the user's own are always taken. */
-static float score_of(const struct slim_unigram *model, int32_t id,
-                      size_t length)
+static double score_of(const struct slim_unigram *model, int32_t id,
+                       size_t length)
 {
-    if (model->user[id])
-        return (float)length * model->most - 0.1f;
+    if (model->user && model->user[id])
+        return (double)((float)length * (float)model->most - 0.1f);
     return model->scores[id];
 }
 
-static void offer(struct slim_best *end, int32_t id, size_t begin, float score)
+static double sum(const struct slim_unigram *model, double a, double b)
+{
+    return model->narrow ? (double)((float)a + (float)b) : a + b;
+}
+
+static void offer(struct slim_best *end, int32_t id, size_t begin, double score)
 {
     if (end->id == SLIM_UNREACHED || score > end->score)
         *end = (struct slim_best){ id, score, begin };
@@ -31,7 +36,7 @@ static void offer_from(struct slim_unigram_work *work,
                        const struct slim_unigram *model, const char *text,
                        size_t length, size_t at, size_t character)
 {
-    float before = at ? work->best[at].score : 0;
+    double before = at ? work->best[at].score : 0;
     bool single = false;
     uint32_t node = 0;
 
@@ -46,12 +51,13 @@ static void offer_from(struct slim_unigram_work *work,
             continue;
         size_t used = i + 1 - at;
 
-        offer(&work->best[i + 1], id, at, score_of(model, id, used) + before);
+        offer(&work->best[i + 1], id, at,
+              sum(model, score_of(model, id, used), before));
         single = single || used == character;
     }
     if (!single)
         offer(&work->best[at + character], SLIM_UNKNOWN, at,
-              model->least - UNKNOWN_PENALTY + before);
+              sum(model, model->least - UNKNOWN_PENALTY, before));
 }
 
 /* Follows the best pieces from the end; begin[] of each piece then holds its
@@ -85,6 +91,13 @@ static enum slim_status put_unknown(struct slim_ids *out,
     return SLIM_OK;
 }
 
+/* The unknown token's own text is like any other that is not known, but where it
+ * stands alone. */
+static bool is_unknown(const struct slim_bpe *words, int32_t id)
+{
+    return id == SLIM_UNKNOWN || id == words->unknown;
+}
+
 enum slim_status slim_unigram_encode(struct slim_ids *out,
                                      const struct slim_unigram *model,
                                      const struct slim_bpe *words,
@@ -111,11 +124,14 @@ enum slim_status slim_unigram_encode(struct slim_ids *out,
     for (size_t at = 0; at < length; at = work->best[at].begin) {
         struct slim_best piece = work->best[at];
         bool again = unknown;
+        size_t end = piece.begin;
 
-        unknown = piece.id == SLIM_UNKNOWN;
-        if (unknown ? put_unknown(out, words, text + at, piece.begin - at,
-                                  again, diag)
-                    : slim_ids_add(out, piece.id, diag))
+        unknown = is_unknown(words, piece.id);
+        bool alone = piece.id == words->unknown && !again &&
+                     !(end < length && is_unknown(words, work->best[end].id));
+        if (unknown && !alone ? put_unknown(out, words, text + at,
+                                            piece.begin - at, again, diag)
+                              : slim_ids_add(out, piece.id, diag))
             return SLIM_FAILED;
     }
     return SLIM_OK;

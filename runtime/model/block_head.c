@@ -19,11 +19,13 @@ static enum slim_status head_step(struct slim_step *out,
 {
     const struct slim_node *node = head_find(layer);
 
-    *out = (struct slim_step){ .layer = layer,
-                               .node = node,
-                               .tokens = rows,
-                               .kernels = kernels,
-                               .diag = diag };
+    *out =
+        (struct slim_step){ .layer = layer,
+                            .node = node,
+                            .tokens = rows,
+                            .width = { node ? slim_layer_width_in(layer) : 0 },
+                            .kernels = kernels,
+                            .diag = diag };
     if (node)
         return SLIM_OK;
     (void)slim_fail(diag, "R126", (struct slim_span){ 0 },
@@ -32,26 +34,52 @@ static enum slim_status head_step(struct slim_step *out,
 }
 
 /* Buffers of layer->work. */
-enum { WORK_NARROW, WORK_BACK };
+enum { WORK_SCALED, WORK_NARROW, WORK_BACK };
 
 static bool projects(const struct slim_step *step)
 {
     return step->node->slots[SLIM_HEAD_PROJECT] != NULL;
 }
 
-/* What the table is multiplied with: x, or x projected. */
-static enum slim_status project(const float **out, struct slim_step *step,
+static float head_scale(const struct slim_step *step)
+{
+    return (float)step->node->settings[SLIM_HEAD_SCALE];
+}
+
+/* Logits are scaled by scaling what they are made of. */
+static enum slim_status scale(const float **out, struct slim_step *step,
+                              const float *x)
+{
+    size_t count = step->tokens * step->width[0];
+    float *scaled = NULL;
+
+    *out = x;
+    if (head_scale(step) == 1.0f)
+        return SLIM_OK;
+    if (slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
+                       step->tokens, step->width[0]) != SLIM_OK)
+        return SLIM_FAILED;
+    for (size_t i = 0; i < count; i++)
+        scaled[i] = head_scale(step) * x[i];
+    *out = scaled;
+    return SLIM_OK;
+}
+
+/* What the table is multiplied with: x, scaled and projected. */
+static enum slim_status prepare(const float **out, struct slim_step *step,
                                 const float *x)
 {
     float *narrow = NULL;
 
-    *out = x;
+    if (scale(out, step, x) != SLIM_OK)
+        return SLIM_FAILED;
     if (!projects(step))
         return SLIM_OK;
     if (slim_step_part(&narrow, step, &step->layer->work, WORK_NARROW,
                        step->tokens,
                        slim_step_rows(step, SLIM_HEAD_PROJECT)) != SLIM_OK)
         return SLIM_FAILED;
+    x = *out;
     *out = narrow;
     return slim_linear_forward(step, narrow, x, SLIM_HEAD_PROJECT,
                                SLIM_NO_SLOT);
@@ -65,7 +93,7 @@ enum slim_status slim_head_logits(float *logits, struct slim_layer *layer,
     struct slim_step step;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
-        project(&x, &step, x) != SLIM_OK)
+        prepare(&x, &step, x) != SLIM_OK)
         return SLIM_FAILED;
     slim_trace_begin("layer", "head");
     enum slim_status status =
@@ -83,7 +111,7 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
     struct slim_matrix w;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
-        project(&x, &step, x) != SLIM_OK ||
+        prepare(&x, &step, x) != SLIM_OK ||
         slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
         return SLIM_FAILED;
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
@@ -134,6 +162,18 @@ static enum slim_status entropy_grad(double *nll, float *dx,
     return SLIM_OK;
 }
 
+/* dx of what the head read, from that of what was projected. */
+static enum slim_status project_back(float *dx, struct slim_step *step,
+                                     const float *back, const float *x)
+{
+    const float *scaled = NULL;
+
+    if (scale(&scaled, step, x) != SLIM_OK)
+        return SLIM_FAILED;
+    return slim_linear_backward(step, dx, false, back, scaled,
+                                SLIM_HEAD_PROJECT, SLIM_NO_SLOT);
+}
+
 enum slim_status slim_head_loss_grad(double *nll, float *dx,
                                      struct slim_layer *layer, const float *x,
                                      const int32_t *targets, float weight,
@@ -142,21 +182,24 @@ enum slim_status slim_head_loss_grad(double *nll, float *dx,
                                      const struct slim_kernels *kernels,
                                      struct slim_diag *diag)
 {
-    const float *narrow = NULL;
+    const float *read = NULL;
     struct slim_step step;
-    float *back = NULL;
+    float *back = dx;
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
-        adapters_check(&step, adapters) != SLIM_OK)
+        adapters_check(&step, adapters) != SLIM_OK ||
+        prepare(&read, &step, x) != SLIM_OK)
         return SLIM_FAILED;
     step.grads = grads;
-    if (!projects(&step))
-        return entropy_grad(nll, dx, &step, x, targets, weight);
-    if (project(&narrow, &step, x) != SLIM_OK ||
+    if (projects(&step) &&
         slim_step_part(&back, &step, &layer->work, WORK_BACK, rows,
-                       slim_step_rows(&step, SLIM_HEAD_PROJECT)) != SLIM_OK ||
-        entropy_grad(nll, back, &step, narrow, targets, weight) != SLIM_OK)
+                       slim_step_rows(&step, SLIM_HEAD_PROJECT)) != SLIM_OK)
         return SLIM_FAILED;
-    return slim_linear_backward(&step, dx, false, back, x, SLIM_HEAD_PROJECT,
-                                SLIM_NO_SLOT);
+    if (entropy_grad(nll, back, &step, read, targets, weight) != SLIM_OK ||
+        (projects(&step) && project_back(dx, &step, back, x) != SLIM_OK))
+        return SLIM_FAILED;
+    for (size_t i = 0; head_scale(&step) != 1.0f && i < rows * step.width[0];
+         i++)
+        dx[i] *= head_scale(&step);
+    return SLIM_OK;
 }

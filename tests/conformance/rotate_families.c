@@ -65,8 +65,10 @@ static void keeps(const char *family, const char *stages, const char *verb)
     free(path);
 }
 
-static const char *const families[] = { "opt",   "phi",          "phi3",
-                                        "gemma", "baichuan-13b", "bloom" };
+static const char *const families[] = { "opt",   "phi",         "phi3",
+                                        "gemma", "baichuan-7b", "baichuan-13b",
+                                        "bloom", "llama-gqa",   "mistral",
+                                        "qwen2" };
 
 static void one_basis(void **state)
 {

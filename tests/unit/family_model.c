@@ -408,6 +408,37 @@ static void given_models_of_more_families_open(void **state)
     models_open(trials, SLIM_COUNT(trials), "tests/families");
 }
 
+#define PHI                                                                    \
+    "{\"model_type\":\"phi\",\"num_hidden_layers\":1,\"hidden_size\":32,"      \
+    "\"num_attention_heads\":2,\"intermediate_size\":24,\"vocab_size\":40,"    \
+    "\"max_position_embeddings\":32,\"hidden_act\":\"silu\","
+
+static void turns_as(const char *config)
+{
+    const struct slim_arch *arch = slim_test_plan(config, NULL, &diag)->arch;
+    const struct slim_node *attention = &arch->nodes[arch->layer_first[0] + 1];
+    const double *settings = attention->settings;
+
+    assert_int_equal(attention->kind, SLIM_BLOCK_ATTENTION);
+    assert_true(settings[SLIM_ATTENTION_THETA] == 5000);
+    assert_true(settings[SLIM_ATTENTION_ROTARY_DIM] == 4);
+    assert_true(settings[SLIM_ATTENTION_SCALING] == SLIM_SCALING_LINEAR);
+    assert_true(settings[SLIM_ATTENTION_FACTOR] == 2);
+    assert_true(attention[1].settings[SLIM_MLP_ACT] == SLIM_ACT_SILU);
+    assert_int_equal(diag.warnings, 0);
+}
+
+/* transformers 4.x and 5.x write the same in other places. */
+static void keys_of_both_ages_are_read(void **state)
+{
+    (void)state;
+    turns_as(PHI "\"rope_theta\":5000,\"partial_rotary_factor\":0.25,"
+                 "\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}");
+    turns_as(PHI "\"rope_parameters\":{\"rope_theta\":5000,"
+                 "\"partial_rotary_factor\":0.25,\"rope_type\":\"linear\","
+                 "\"factor\":2}}");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -417,6 +448,7 @@ int main(void)
         TEST(known_extras_are_passed_over),
         TEST(unknown_keys_are_warned_of),
         TEST(rotary_settings_are_read),
+        TEST(keys_of_both_ages_are_read),
         TEST(lists_are_read),
         TEST(windows_are_read),
         TEST(optional_tensors_follow_flags),

@@ -334,7 +334,7 @@ static void unknown_parts_are_named(void **state)
            "Shred");
     refuse(*state, "{\"post_processor\":{\"type\":\"Stamp\"}," MODEL "}",
            "F402", "Stamp");
-    refuse(*state, "{\"model\":{\"type\":\"Unigram\"}}", "F402", "Unigram");
+    refuse(*state, "{\"model\":{\"type\":\"WordPiece\"}}", "F402", "WordPiece");
     refuse(*state,
            "{\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
            "\"pattern\":{\"Regex\":\"[a&&b]\"}}," MODEL "}",

@@ -497,6 +497,7 @@ class SlimcForCausalLM(SlimcPreTrainedModel, GenerationMixin):
             slots = Slots(self._modules[self.base_model_prefix],
                           self.base_model_prefix)
             hidden = slots.module(self.head, "project")(hidden)
+        hidden = hidden * self.head["set"].get("scale", 1.0)
         logits = self.get_output_embeddings()(hidden)
         loss = None
         if labels is not None:
