@@ -106,6 +106,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/tape.c \
     %D%/model/weights.c \
     %D%/points.c \
+    %D%/rates.c \
     %D%/record.c \
     %D%/report.c \
     %D%/run.c \

@@ -76,6 +76,7 @@ slim_tests = \
     %D%/unit/no_memory \
     %D%/unit/profile \
     %D%/unit/prune_count \
+    %D%/unit/rates \
     %D%/unit/report \
     %D%/unit/rope \
     %D%/unit/score_terms \

@@ -172,6 +172,8 @@ struct slim_point {
 struct slim_compute {
     const char *name, *text; /* text: as plans say it */
     double noise; /* how far a loss may move by rounding, as a share of it */
+    double share; /* of the rate of a product, what a stage reaches */
+    double rate;  /* operations a second of a stage, where none is measured */
 };
 const struct slim_compute *slim_compute_at(size_t index); /* NULL: no more */
 const struct slim_compute *slim_compute_find(const char *name);
@@ -180,6 +182,8 @@ struct slim_program {
     const struct slim_source *source;
     const char *compute; /* name of a slim_compute */
     bool compute_given;
+    double limit; /* operations a second of a product in this arithmetic, as
+                     this machine was measured; 0: it was not */
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;
     unsigned count;
