@@ -90,6 +90,8 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
                              cli->arena),
             cli->arena, &project->diag),
     };
+    run->spill = slim_store_spill(run->store, cli->arena);
+    run->budget = project->program->budget;
     set_limit(run, project,
               slim_rate_find(run->store,
                              slim_kernels_for(project->program->compute)));
@@ -303,7 +305,11 @@ static int compile_and_run(struct slim_project *project, struct slim_cli *cli)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
     if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
-    if (slim_cli_project(project, cli, 0) != SLIM_OK)
+    uint64_t budget = 0;
+    if (!slim_cli_memory(&budget, cli))
+        return slim_cli_usage(cli, "--memory takes bytes, as 6GiB or 512M");
+    if (slim_cli_project(project, cli, 0) != SLIM_OK ||
+        slim_cli_budget(project, budget) != SLIM_OK)
         return slim_cli_report(cli, &project->diag);
     return run_project(project, cli);
 }

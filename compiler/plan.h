@@ -24,6 +24,9 @@ double slim_plan_seconds(const struct slim_program *program,
  * Where an implied save writes says nothing. */
 struct slim_digest slim_op_key(const struct slim_op *op,
                                const struct slim_digest *keys);
+/* Bytes of memory: what it would take, or the budget where that is less. */
+uint64_t slim_plan_memory(const struct slim_program *program,
+                          const struct slim_cost *cost);
 bool slim_plan_shows(const struct slim_op *op);
 
 /* Points of a sweep, a line each, and the work that they come to. */

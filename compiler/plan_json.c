@@ -29,14 +29,15 @@ static void put_op(const struct slim_program *program, const struct slim_op *op,
 
     slim_span_place(op->span, &line, &column);
     json_t *object = json_pack(
-        "{s:i,s:s,s:i,s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:b,s:f,s:I,s:I,s:I}", "v", 1,
-        "event", "stage", "id", (int)op->id, "stage", op->stage->name, "text",
-        op->text, "method", text_or_null(op->method), "resolved",
+        "{s:i,s:s,s:i,s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:b,s:f,s:I,s:I,s:I,s:I}",
+        "v", 1, "event", "stage", "id", (int)op->id, "stage", op->stage->name,
+        "text", op->text, "method", text_or_null(op->method), "resolved",
         text_or_null(op->resolved), "implied", (int)op->implied,
         "params_before", integer(slim_shape_params(op->before)), "params",
         integer(slim_shape_params(op->after)), "estimated", (int)op->estimated,
         "seconds", slim_plan_seconds(program, &op->cost), "memory",
-        integer(op->cost.memory), "disk", integer(op->cost.disk), "line",
+        integer(slim_plan_memory(program, &op->cost)), "least",
+        integer(op->cost.least), "disk", integer(op->cost.disk), "line",
         integer(line));
     if (op->cached)
         json_object_set_new(object, "cache", json_string(op->cached));

@@ -21,6 +21,14 @@ double slim_plan_seconds(const struct slim_program *program,
     return cost->flops / slim_plan_rate(program);
 }
 
+uint64_t slim_plan_memory(const struct slim_program *program,
+                          const struct slim_cost *cost)
+{
+    bool over = program->budget && cost->memory > program->budget;
+
+    return over ? program->budget : cost->memory;
+}
+
 bool slim_plan_shows(const struct slim_op *op)
 {
     return !op->stage->hidden;
@@ -39,8 +47,9 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
             continue;
         totals.seconds += slim_plan_seconds(program, &op->cost);
         totals.disk += op->cost.disk;
-        if (op->cost.memory > totals.memory)
-            totals.memory = op->cost.memory;
+        uint64_t memory = slim_plan_memory(program, &op->cost);
+        if (memory > totals.memory)
+            totals.memory = memory;
     }
     totals.before = slim_shape_params(program->model->shape);
     totals.after = slim_shape_params(program->last ? program->last->after
@@ -185,7 +194,9 @@ static void print_op(const struct slim_program *program,
                                     slim_plan_seconds(program, &op->cost)))
             : "-";
     const char *memory =
-        op->cost.memory ? slim_text_bytes(arena, op->cost.memory) : "-";
+        op->cost.memory
+            ? slim_text_bytes(arena, slim_plan_memory(program, &op->cost))
+            : "-";
 
     const char *resolved = op->resolved ? op->resolved : "";
     size_t part = part_that_fits(resolved);

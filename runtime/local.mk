@@ -95,6 +95,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/decode.h \
     %D%/model/gradients.c \
     %D%/model/keep.c \
+    %D%/model/memory.c \
     %D%/model/layer.c \
     %D%/model/linear.c \
     %D%/model/model.c \

@@ -103,6 +103,7 @@ slim_scripts = \
     %D%/golden.tap \
     %D%/json.tap \
     %D%/layers.sh \
+    %D%/memory.tap \
     %D%/oracles.tap \
     %D%/recipes.tap \
     %D%/same_bytes.tap \

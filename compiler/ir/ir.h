@@ -111,6 +111,10 @@ void slim_formula_print(struct slim_text *out,
 struct slim_cost {
     double flops;
     uint64_t memory; /* peak bytes of anonymous memory */
+    uint64_t least;  /* the same where it has to do with little: activations
+                        stand in files or are computed again */
+    uint64_t held;   /* of that, by the model that is given, for as long as
+                        it is there */
     uint64_t disk;   /* bytes written */
 };
 
@@ -182,7 +186,8 @@ struct slim_program {
     const struct slim_source *source;
     const char *compute; /* name of a slim_compute */
     bool compute_given;
-    double limit; /* operations a second of a product in this arithmetic, as
+    uint64_t budget; /* bytes of memory that a run may take; 0: no matter */
+    double limit;    /* operations a second of a product in this arithmetic, as
                      this machine was measured; 0: it was not */
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;
