@@ -2,6 +2,9 @@
 #include "base/work.h"
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +75,13 @@ struct slim_footprint slim_footprint_now(void)
     out.resident = resident * page;
     out.anonymous = resident > shared ? (resident - shared) * page : 0;
     return out;
+}
+
+void slim_footprint_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 static uint64_t high_water(void)

@@ -31,6 +31,9 @@ struct slim_footprint {
 };
 struct slim_footprint slim_footprint_now(void);
 
+/* Gives what was let go back to the system. */
+void slim_footprint_trim(void);
+
 /* The most that was resident since the last restart, or since the beginning
  * where the system keeps no such count. `slim_footprint_restart` begins a new
  * count; `slim_footprint_peak` is over all of them. */

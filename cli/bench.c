@@ -4,15 +4,13 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "compiler/plan.h"
 #include "runtime/kernel/kernel.h"
 #include "runtime/limits.h"
+#include "runtime/rates.h"
 
 #include <jansson.h>
 #include <string.h>
-
-/* Stages spend part of their time beside products: what the runs of
- * doc/performance.md reach of the limit. */
-static const double SHARE = 0.75;
 
 static void print_limits(const struct slim_cli *cli, const char *core,
                          const struct slim_limits *limits)
@@ -51,20 +49,20 @@ static void print_stage(const struct slim_cli *cli, const struct slim_op *op,
                slim_text_seconds(cli->arena, seconds));
 }
 
-static void predict(const struct slim_cli *cli,
-                    const struct slim_program *program,
+static void predict(const struct slim_cli *cli, struct slim_program *program,
                     const struct slim_limits *limits)
 {
     bool json = slim_cli_has(cli, SLIM_OPTION_json);
     double total = 0.0;
     bool narrow = strcmp(program->compute, "bf16") == 0;
-    double rate = narrow ? limits->bf16 : limits->f32;
 
+    program->limit = narrow ? limits->bf16 : limits->f32;
     if (!json)
-        printf("\nat %.0f%% of the rate of products in %s:\n", SHARE * 100.0,
+        printf("\nat %.0f%% of the rate of products in %s:\n",
+               100.0 * slim_compute_find(program->compute)->share,
                program->compute);
     for (const struct slim_op *op = program->first; op; op = op->next) {
-        double seconds = op->cost.flops / (SHARE * rate);
+        double seconds = slim_plan_seconds(program, &op->cost);
         if (op->stage->hidden || op->cost.flops <= 0.0)
             continue;
         print_stage(cli, op, seconds);
@@ -91,6 +89,19 @@ static enum slim_status compile(struct slim_project *project,
     return status;
 }
 
+/* Plans from now on take these rates. */
+static void keep(struct slim_cli *cli, const struct slim_limits *limits,
+                 struct slim_diag *diag)
+{
+    const char *place =
+        slim_store_place(slim_cli_value(cli, SLIM_OPTION_store), cli->arena);
+    struct slim_store *store = slim_store_open(place, cli->arena, diag);
+
+    slim_rate_keep(store, slim_kernels_blas(), limits->f32);
+    if (slim_kernels_bf16())
+        slim_rate_keep(store, slim_kernels_bf16(), limits->bf16);
+}
+
 int slim_command_bench(struct slim_cli *cli)
 {
     struct slim_project project = { .diag = { .arena = cli->arena } };
@@ -106,7 +117,8 @@ int slim_command_bench(struct slim_cli *cli)
         return slim_cli_report(cli, &project.diag);
     if (slim_limits_measure(&limits, ".", &project.diag) == SLIM_OK) {
         print_limits(cli, core, &limits);
-        for (const struct slim_program *p = project.program; p; p = p->next) {
+        keep(cli, &limits, &project.diag);
+        for (struct slim_program *p = project.program; p; p = p->next) {
             if (p->point && !slim_cli_has(cli, SLIM_OPTION_json))
                 printf("\npoint %s\n", p->point->name);
             predict(cli, p, &limits);

@@ -135,6 +135,12 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
 /* Runs it, and closes what it opened. */
 SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run,
                                                  struct slim_cli *cli);
+/* What --memory says, in bytes; 0: nothing. False: it cannot be read. */
+bool slim_cli_memory(uint64_t *out, const struct slim_cli *cli);
+/* Gives every program that budget. Fails with O301, and the smallest that
+ * works, where a stage cannot do with it. */
+SLIM_NODISCARD enum slim_status slim_cli_budget(struct slim_project *project,
+                                                uint64_t budget);
 /* A line for each -d: nothing stands in for a data set silently. */
 void slim_cli_print_maps(const struct slim_cli *cli, FILE *out);
 

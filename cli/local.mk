@@ -7,6 +7,7 @@ slimc_LDADD = $(slim_archives) $(slim_libs)
 
 slimc_SOURCES = \
     %D%/bench.c \
+    %D%/budget.c \
     %D%/cache.c \
     %D%/check.c \
     %D%/command.c \

@@ -78,7 +78,12 @@ int slim_command_plan(struct slim_cli *cli)
                         "the plan would replace the recipe \"%s\"", output);
         return slim_cli_report(cli, &cli->diag);
     }
+    uint64_t budget = 0;
+    if (!slim_cli_memory(&budget, cli))
+        return slim_cli_usage(cli, "--memory takes bytes, as 6GiB or 512M");
     enum slim_status status = slim_cli_project(&project, cli, 0);
+    if (status == SLIM_OK)
+        status = slim_cli_budget(&project, budget);
     if (status == SLIM_OK) {
         slim_cli_store(&run, &project, cli);
         work = run.store ? slim_memo_plan(&run) : 1;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "runtime/points.h"
+#include "runtime/rates.h"
 #include "runtime/store/gc.h"
 #include "runtime/store/ledger.h"
 
@@ -36,6 +37,39 @@ bool slim_cli_threads(const struct slim_cli *cli)
     return true;
 }
 
+/* So long a run has a tenth of a second for what is not known yet. */
+static const double LONG_RUN = 3e11;
+
+static double work_of(const struct slim_program *program)
+{
+    double operations = 0.0;
+
+    for (; program; program = program->next)
+        for (const struct slim_op *op = program->first; op; op = op->next)
+            operations += op->cost.flops;
+    return operations;
+}
+
+/* What plans and shares of the limit stand on. */
+static void set_limit(struct slim_run *run, struct slim_project *project,
+                      double limit)
+{
+    run->limit = limit;
+    for (struct slim_program *p = project->program; p; p = p->next)
+        p->limit = limit;
+}
+
+static void measure_limit(struct slim_run *run, struct slim_project *project)
+{
+    const struct slim_kernels *kernels =
+        slim_kernels_for(project->program->compute);
+
+    if (!run->store || run->limit > 0.0 || work_of(project->program) < LONG_RUN)
+        return;
+    set_limit(run, project, slim_rate_measure(kernels));
+    slim_rate_keep(run->store, kernels, run->limit);
+}
+
 void slim_cli_store(struct slim_run *run, struct slim_project *project,
                     struct slim_cli *cli)
 {
@@ -56,6 +90,11 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
                              cli->arena),
             cli->arena, &project->diag),
     };
+    run->spill = slim_store_spill(run->store, cli->arena);
+    run->budget = project->program->budget;
+    set_limit(run, project,
+              slim_rate_find(run->store,
+                             slim_kernels_for(project->program->compute)));
 }
 
 /* Files that say what a run was need what the store knows. */
@@ -234,6 +273,7 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
     if (slim_cli_has(cli, SLIM_OPTION_shard) && !sweep)
         return slim_cli_usage(cli, "--shard: the recipe has no sweep");
     slim_cli_store(&run, project, cli);
+    measure_limit(&run, project);
     if (quiet)
         run.progress.out = quiet;
     run.recipe_text = slim_project_text(project);
@@ -265,7 +305,11 @@ static int compile_and_run(struct slim_project *project, struct slim_cli *cli)
         return slim_cli_usage(cli, "a run needs one recipe and its model");
     if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
-    if (slim_cli_project(project, cli, 0) != SLIM_OK)
+    uint64_t budget = 0;
+    if (!slim_cli_memory(&budget, cli))
+        return slim_cli_usage(cli, "--memory takes bytes, as 6GiB or 512M");
+    if (slim_cli_project(project, cli, 0) != SLIM_OK ||
+        slim_cli_budget(project, budget) != SLIM_OK)
         return slim_cli_report(cli, &project->diag);
     return run_project(project, cli);
 }

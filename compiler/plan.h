@@ -14,12 +14,19 @@ struct slim_totals {
     size_t hits, runs;
 };
 struct slim_totals slim_plan_totals(const struct slim_program *program);
-/* Of one operation, by the rate that a plan assumes. */
-double slim_plan_seconds(const struct slim_cost *cost);
+/* Operations a second of a stage: a share of the program's limit, or where
+ * none was measured what the arithmetic's row says. */
+double slim_plan_rate(const struct slim_program *program);
+/* Of one operation of it, by that rate. */
+double slim_plan_seconds(const struct slim_program *program,
+                         const struct slim_cost *cost);
 /* What an operation comes to, and on what: keys[id] of what it reads is there.
  * Where an implied save writes says nothing. */
 struct slim_digest slim_op_key(const struct slim_op *op,
                                const struct slim_digest *keys);
+/* Bytes of memory: what it would take, or the budget where that is less. */
+uint64_t slim_plan_memory(const struct slim_program *program,
+                          const struct slim_cost *cost);
 bool slim_plan_shows(const struct slim_op *op);
 
 /* Points of a sweep, a line each, and the work that they come to. */

@@ -22,20 +22,22 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
-static void put_op(const struct slim_op *op, FILE *out)
+static void put_op(const struct slim_program *program, const struct slim_op *op,
+                   FILE *out)
 {
     size_t line = 0, column = 0;
 
     slim_span_place(op->span, &line, &column);
     json_t *object = json_pack(
-        "{s:i,s:s,s:i,s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:b,s:f,s:I,s:I,s:I}", "v", 1,
-        "event", "stage", "id", (int)op->id, "stage", op->stage->name, "text",
-        op->text, "method", text_or_null(op->method), "resolved",
+        "{s:i,s:s,s:i,s:s,s:s,s:o,s:o,s:b,s:I,s:I,s:b,s:f,s:I,s:I,s:I,s:I}",
+        "v", 1, "event", "stage", "id", (int)op->id, "stage", op->stage->name,
+        "text", op->text, "method", text_or_null(op->method), "resolved",
         text_or_null(op->resolved), "implied", (int)op->implied,
         "params_before", integer(slim_shape_params(op->before)), "params",
         integer(slim_shape_params(op->after)), "estimated", (int)op->estimated,
-        "seconds", slim_plan_seconds(&op->cost), "memory",
-        integer(op->cost.memory), "disk", integer(op->cost.disk), "line",
+        "seconds", slim_plan_seconds(program, &op->cost), "memory",
+        integer(slim_plan_memory(program, &op->cost)), "least",
+        integer(op->cost.least), "disk", integer(op->cost.disk), "line",
         integer(line));
     if (op->cached)
         json_object_set_new(object, "cache", json_string(op->cached));
@@ -82,7 +84,7 @@ static void put_program(const struct slim_program *program, FILE *out)
         put_point(program, out);
     for (const struct slim_op *op = program->first; op; op = op->next)
         if (slim_plan_shows(op))
-            put_op(op, out);
+            put_op(program, op, out);
         else if ((op->stage->gives & SLIM_TYPE_TOKENS) != 0)
             put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event", "data",
                           "id", (int)op->id, "text", op->text, "name",
@@ -100,12 +102,14 @@ void slim_plan_print_json(const struct slim_program *program, FILE *out)
     const struct slim_model_info *model = program->model;
     struct slim_totals totals = slim_plan_totals(program);
 
-    put(json_pack(
-            "{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s}", "v", 1, "event", "plan",
-            "recipe", program->source->name, "model", model->name, "family",
-            model->arch->family, "layers", integer(model->arch->layers),
-            "params", integer(totals.before), "dtype",
-            slim_dtype_name(model->arch->dtype), "compute", program->compute),
+    put(json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s,s:f,s:b}", "v", 1,
+                  "event", "plan", "recipe", program->source->name, "model",
+                  model->name, "family", model->arch->family, "layers",
+                  integer(model->arch->layers), "params",
+                  integer(totals.before), "dtype",
+                  slim_dtype_name(model->arch->dtype), "compute",
+                  program->compute, "flops_per_second", slim_plan_rate(program),
+                  "measured", program->limit > 0.0),
         out);
     if (program->next)
         put_tally(program, out);

@@ -5,15 +5,28 @@
 
 #include <string.h>
 
-/* Products of two cores of a common machine in f32, half of their peak. A plan
- * says "about"; the run shows what it really takes. */
-static const double flops_a_second = 6e10;
-
 enum { STAGE_WIDTH = 44, RESULT_WIDTH = 48 };
 
-double slim_plan_seconds(const struct slim_cost *cost)
+double slim_plan_rate(const struct slim_program *program)
 {
-    return cost->flops / flops_a_second;
+    const struct slim_compute *compute = slim_compute_find(program->compute);
+
+    return program->limit > 0.0 ? compute->share * program->limit
+                                : compute->rate;
+}
+
+double slim_plan_seconds(const struct slim_program *program,
+                         const struct slim_cost *cost)
+{
+    return cost->flops / slim_plan_rate(program);
+}
+
+uint64_t slim_plan_memory(const struct slim_program *program,
+                          const struct slim_cost *cost)
+{
+    bool over = program->budget && cost->memory > program->budget;
+
+    return over ? program->budget : cost->memory;
 }
 
 bool slim_plan_shows(const struct slim_op *op)
@@ -32,10 +45,11 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
             ++*(hit ? &totals.hits : &totals.runs);
         if (hit)
             continue;
-        totals.seconds += slim_plan_seconds(&op->cost);
+        totals.seconds += slim_plan_seconds(program, &op->cost);
         totals.disk += op->cost.disk;
-        if (op->cost.memory > totals.memory)
-            totals.memory = op->cost.memory;
+        uint64_t memory = slim_plan_memory(program, &op->cost);
+        if (memory > totals.memory)
+            totals.memory = memory;
     }
     totals.before = slim_shape_params(program->model->shape);
     totals.after = slim_shape_params(program->last ? program->last->after
@@ -96,8 +110,11 @@ static void print_data(const struct slim_program *program, FILE *out)
 static void print_arithmetic(const struct slim_program *program,
                              struct slim_arena *arena, FILE *out)
 {
-    fprintf(out, "arithmetic is %s, model stored as %s\n",
+    fprintf(out,
+            "arithmetic is %s, %s to do %.0f GFLOP/s, model stored as %s\n",
             slim_compute_find(program->compute)->text,
+            program->limit > 0.0 ? "measured" : "assumed",
+            1e-9 * slim_plan_rate(program),
             dtype_text(arena, program->model->arch->dtype));
 }
 
@@ -164,7 +181,8 @@ static const char *cache_column(const struct slim_op *op, bool asked)
                       : "-      ";
 }
 
-static void print_op(const struct slim_op *op, size_t number, int stage,
+static void print_op(const struct slim_program *program,
+                     const struct slim_op *op, size_t number, int stage,
                      int result, bool asked, struct slim_arena *arena,
                      FILE *out)
 {
@@ -172,10 +190,13 @@ static void print_op(const struct slim_op *op, size_t number, int stage,
         op->cost.flops > 0.0
             ? slim_arena_printf(
                   arena, "~%s",
-                  slim_text_seconds(arena, slim_plan_seconds(&op->cost)))
+                  slim_text_seconds(arena,
+                                    slim_plan_seconds(program, &op->cost)))
             : "-";
     const char *memory =
-        op->cost.memory ? slim_text_bytes(arena, op->cost.memory) : "-";
+        op->cost.memory
+            ? slim_text_bytes(arena, slim_plan_memory(program, &op->cost))
+            : "-";
 
     const char *resolved = op->resolved ? op->resolved : "";
     size_t part = part_that_fits(resolved);
@@ -205,7 +226,7 @@ static void print_table(const struct slim_program *program, bool verbose,
     for (const struct slim_op *op = program->first; op; op = op->next) {
         if (!slim_plan_shows(op))
             continue;
-        print_op(op, ++number, stage, result, asked, arena, out);
+        print_op(program, op, ++number, stage, result, asked, arena, out);
         if (verbose && !slim_shape_equal(op->before, op->after))
             slim_plan_shape(op->after, "     ", out);
     }

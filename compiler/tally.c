@@ -99,13 +99,14 @@ struct slim_digest slim_op_key(const struct slim_op *op,
     return slim_hasher_done(&hasher);
 }
 
-static void count(struct slim_tally *tally, const struct slim_op *op)
+static void count(struct slim_tally *tally, const struct slim_program *program,
+                  const struct slim_op *op)
 {
     while (tally->stage && tally->stage != op->stage)
         tally++;
     tally->stage = op->stage;
     tally->runs++;
-    tally->seconds += slim_plan_seconds(&op->cost);
+    tally->seconds += slim_plan_seconds(program, &op->cost);
 }
 
 /* Verbs that give something are work; the others say what is to happen. */
@@ -123,7 +124,7 @@ static void add_program(struct slim_tally *tally, struct table *table,
         keys[op->id] = slim_op_key(op, keys);
         struct entry *e = entry_of(table, &keys[op->id]);
         if (!e->op && is_work(op))
-            count(tally, op);
+            count(tally, program, op);
         e->key = keys[op->id];
         e->op = op;
     }

@@ -97,6 +97,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/decode.h \
     %D%/model/gradients.c \
     %D%/model/keep.c \
+    %D%/model/memory.c \
     %D%/model/layer.c \
     %D%/model/linear.c \
     %D%/model/model.c \
@@ -109,6 +110,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/weights.c \
     %D%/points.c \
     %D%/points_gate.c \
+    %D%/rates.c \
     %D%/record.c \
     %D%/report.c \
     %D%/run.c \

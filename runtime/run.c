@@ -36,6 +36,26 @@ struct slim_tokens *slim_run_tokens(struct slim_run *run,
                               : run->results[from->id].tokens;
 }
 
+size_t slim_run_spare(const struct slim_run *run, const struct slim_op *op,
+                      size_t usual)
+{
+    if (run->budget == 0)
+        return usual;
+    uint64_t least = op->cost.least;
+    uint64_t left = run->budget > least ? run->budget - least : 0;
+    return left < usual ? (size_t)left : usual;
+}
+
+const char *slim_run_spill(const struct slim_run *run, const struct slim_op *op)
+{
+    /* a stage that another carries out has no cost of its own */
+    const struct slim_cost *cost =
+        op->cost.memory == 0 && op->fused ? &op->fused->cost : &op->cost;
+    bool fits = run->budget == 0 || cost->memory <= run->budget;
+
+    return fits ? NULL : run->spill;
+}
+
 void slim_scores_free(struct slim_scores *scores)
 {
     if (!scores)
@@ -179,6 +199,7 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
     if (slim_ledger_check(run, op, true) != SLIM_OK)
         return SLIM_FAILED;
     release_dead(run, op);
+    slim_footprint_trim();
     return SLIM_OK;
 }
 

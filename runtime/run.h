@@ -77,6 +77,10 @@ struct slim_run {
                                           activations */
     size_t tape_memory;          /* bytes of activations that training may
                                     keep for the backward; 0: it recomputes */
+    size_t budget;     /* bytes of memory that a stage may take in all; 0: what
+                      the plan says */
+    const char *spill; /* folder for what stages make of weights, until it
+                          is saved or kept; NULL: memory */
     bool trial; /* of a sweep: stop at `keep`, this may not be the best */
     const struct slim_op *ended; /* the run stopped here, as it was asked to */
     const char *keep_axis;       /* of the `keep` that ended it */
@@ -125,6 +129,15 @@ struct slim_result *slim_run_result(struct slim_run *run,
  * NULL: it is not known. */
 const struct slim_shape *slim_run_shape(struct slim_run *run,
                                         const struct slim_op *op);
+
+/* Of a budget, what is left for an operation beside the least that it takes,
+ * and no more than `usual`, which is also what there is without a budget. */
+size_t slim_run_spare(const struct slim_run *run, const struct slim_op *op,
+                      size_t usual);
+/* Where an operation's activations go that the budget has no room for; NULL:
+ * there is room in memory. */
+const char *slim_run_spill(const struct slim_run *run,
+                           const struct slim_op *op);
 
 /* For the store: runs one operation whose inputs are there, or frees what it
  * gave. */

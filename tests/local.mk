@@ -80,6 +80,7 @@ slim_tests = \
     %D%/unit/no_memory \
     %D%/unit/profile \
     %D%/unit/prune_count \
+    %D%/unit/rates \
     %D%/unit/report \
     %D%/unit/rope \
     %D%/unit/score_terms \
@@ -107,6 +108,7 @@ slim_scripts = \
     %D%/golden.tap \
     %D%/json.tap \
     %D%/layers.sh \
+    %D%/memory.tap \
     %D%/names.sh \
     %D%/oracles.tap \
     %D%/recipes.tap \

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const struct slim_compute rows[] = {
-#define COMPUTE(name, text, noise) { name, text, noise },
+#define COMPUTE(name, text, noise, share, rate)                                \
+    { name, text, noise, share, rate },
 #include "compiler/ir/compute.def"
 #undef COMPUTE
 };

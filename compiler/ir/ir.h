@@ -111,6 +111,10 @@ void slim_formula_print(struct slim_text *out,
 struct slim_cost {
     double flops;
     uint64_t memory; /* peak bytes of anonymous memory */
+    uint64_t least;  /* the same where it has to do with little: activations
+                        stand in files or are computed again */
+    uint64_t held;   /* of that, by the model that is given, for as long as
+                        it is there */
     uint64_t disk;   /* bytes written */
 };
 
@@ -172,6 +176,8 @@ struct slim_point {
 struct slim_compute {
     const char *name, *text; /* text: as plans say it */
     double noise; /* how far a loss may move by rounding, as a share of it */
+    double share; /* of the rate of a product, what a stage reaches */
+    double rate;  /* operations a second of a stage, where none is measured */
 };
 const struct slim_compute *slim_compute_at(size_t index); /* NULL: no more */
 const struct slim_compute *slim_compute_find(const char *name);
@@ -180,6 +186,9 @@ struct slim_program {
     const struct slim_source *source;
     const char *compute; /* name of a slim_compute */
     bool compute_given;
+    uint64_t budget; /* bytes of memory that a run may take; 0: no matter */
+    double limit;    /* operations a second of a product in this arithmetic, as
+                     this machine was measured; 0: it was not */
     const struct slim_model_info *model; /* NULL: compiled without one */
     struct slim_op *first, *last;
     unsigned count;

@@ -5,9 +5,13 @@
 #include "runtime/kernel/kernel.h"
 
 #include <cblas.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -134,4 +138,21 @@ const char *slim_numerics(const struct slim_kernels *kernels)
                    openblas_get_config(), kernels->narrow ? ", " : "",
                    kernels->narrow ? slim_bf16_version() : "");
     return text;
+}
+
+const char *slim_processor(void)
+{
+    static char name[49];
+#if defined(__x86_64__) && defined(__GNUC__)
+    /* three leaves of 16 bytes each: the brand, padded with NUL */
+    for (unsigned leaf = 0; leaf < 3; leaf++) {
+        unsigned part[4] = { 0 };
+
+        if (!__get_cpuid(0x80000002u + leaf, &part[0], &part[1], &part[2],
+                         &part[3]))
+            break;
+        memcpy(name + sizeof(part) * leaf, part, sizeof(part));
+    }
+#endif
+    return name;
 }

@@ -212,5 +212,7 @@ const char *slim_blas_fix(char **argv);
  * input gives the same bits. Versions of the libraries, and the kernels that
  * they chose. */
 const char *slim_numerics(const struct slim_kernels *kernels);
+/* The processor by its name, or "" where it does not say. */
+const char *slim_processor(void);
 
 #endif

@@ -146,8 +146,9 @@ static enum slim_status forward_part(struct backward *run, long part)
         return SLIM_FAILED;
     in = slim_layer_width_in(pass->layer);
     out = slim_layer_width_out(pass->layer);
-    if (slim_floats_need(&run->inputs[part + 1], pass->windows * pass->length,
-                         out, "the inputs of a layer", pass->diag) != SLIM_OK)
+    if (slim_floats_spill(&run->inputs[part + 1], pass->windows * pass->length,
+                          out, "the inputs of a layer", visit->spill,
+                          pass->diag) != SLIM_OK)
         return SLIM_FAILED;
     float *stream = run->inputs[part + 1].data;
     size_t size = pass->windows * pass->length * out;
@@ -375,8 +376,9 @@ static enum slim_status backward_open(struct backward *run)
         return SLIM_FAILED;
     if (run->table)
         zero(run->tied.data, run->table_count);
-    return slim_floats_need(&run->stream, pass->windows, run->room,
-                            "the gradient of the residual stream", pass->diag);
+    return slim_floats_spill(&run->stream, pass->windows, run->room,
+                             "the gradient of the residual stream",
+                             run->visit->spill, pass->diag);
 }
 
 static void backward_close(struct backward *run)

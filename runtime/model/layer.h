@@ -2,17 +2,25 @@
 #ifndef SLIM_LAYER_H
 #define SLIM_LAYER_H
 
+#include "base/file.h"
 #include "runtime/model/model.h"
 
 /* Floats that grow; what they held is lost when they do. */
 struct slim_floats {
     float *data;
     size_t capacity;
+    struct slim_map map; /* the file that they stand in, or nothing */
 };
 SLIM_NODISCARD enum slim_status slim_floats_need(struct slim_floats *floats,
                                                  size_t rows, size_t width,
                                                  const char *what,
                                                  struct slim_diag *diag);
+/* The same, in a file of `folder` (base/file.h); NULL: in memory. */
+SLIM_NODISCARD enum slim_status slim_floats_spill(struct slim_floats *floats,
+                                                  size_t rows, size_t width,
+                                                  const char *what,
+                                                  const char *folder,
+                                                  struct slim_diag *diag);
 void slim_floats_free(struct slim_floats *floats);
 
 /* The buffers of one node, by number; each block kind names its own. */

@@ -156,6 +156,19 @@ void slim_tape_free(struct slim_tape *tape);
 size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
                        size_t tokens);
 
+/*
+ * What is taken of memory without the pages of mapped files, in bytes, at most
+ * and whatever the arithmetic. _process: by the program itself with the
+ * tokenizer. _layer, _tables: the numbers in f32 of the largest layer, and of
+ * the larger of embedding and head. _pass: the weights of the part at work and
+ * what it makes of `tokens` tokens, to go back through it or not.
+ */
+uint64_t slim_memory_process(const struct slim_shape *shape);
+uint64_t slim_memory_layer(const struct slim_shape *shape);
+uint64_t slim_memory_tables(const struct slim_shape *shape);
+uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
+                          bool backward);
+
 /* Sequences laid end to end, without padding. */
 struct slim_batch {
     const int32_t *ids; /* [starts[sequences]] */
@@ -245,6 +258,7 @@ struct slim_gradient_visit {
                               struct slim_layer *weights, float *const *grads,
                               struct slim_diag *diag);
     bool per_sample;
+    const char *spill; /* folder for the inputs of layers; NULL: memory */
     /* Which gradients to make; NULL: all. Parts below the lowest that holds a
      * wanted tensor are not run backward, nor visited. */
     bool (*wanted)(void *context, const struct slim_tensor *tensor);

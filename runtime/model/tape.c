@@ -27,9 +27,33 @@ enum slim_status slim_floats_need(struct slim_floats *floats, size_t rows,
     return SLIM_OK;
 }
 
+enum slim_status slim_floats_spill(struct slim_floats *floats, size_t rows,
+                                   size_t width, const char *what,
+                                   const char *folder, struct slim_diag *diag)
+{
+    size_t count = 0, bytes = 0;
+    bool fits = slim_size_mul(&count, rows, width) &&
+                slim_size_mul(&bytes, count, sizeof(float));
+
+    if (!folder || !fits || count == 0)
+        return slim_floats_need(floats, rows, width, what, diag);
+    if (count <= floats->capacity && floats->data)
+        return SLIM_OK;
+    slim_floats_free(floats);
+    if (slim_spill_open(&floats->map, folder, bytes,
+                        (struct slim_span){ NULL, 0, 0 }, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    floats->data = (float *)(uintptr_t)floats->map.data;
+    floats->capacity = count;
+    return SLIM_OK;
+}
+
 void slim_floats_free(struct slim_floats *floats)
 {
-    free(floats->data);
+    if (floats->map.data)
+        slim_map_close(&floats->map);
+    else
+        free(floats->data);
     *floats = (struct slim_floats){ 0 };
 }
 

@@ -273,6 +273,21 @@ const struct slim_node *slim_feeding_norm(const struct slim_arch *arch,
     return NULL;
 }
 
+enum slim_status slim_stream_open(struct slim_stream *out, struct slim_run *run,
+                                  const struct slim_op *rotate)
+{
+    const struct slim_tokens *tokens = slim_run_tokens(run, rotate);
+
+    out->width = rotate->before->sites[0];
+    out->tokens = tokens->starts[tokens->sequences];
+    if (slim_floats_spill(&out->floats, out->tokens, out->width,
+                          "the residual stream", slim_run_spill(run, rotate),
+                          run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    out->x = out->floats.data;
+    return SLIM_OK;
+}
+
 size_t slim_longest_group(const struct slim_tokens *tokens)
 {
     size_t longest = SLIM_GROUP_TOKENS;

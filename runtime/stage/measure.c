@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "compiler/ir/fact.h"
 #include "runtime/model/decode.h"
+#include "runtime/model/pass.h"
 #include "runtime/stage/speed.h"
 #include "runtime/store/memo.h"
 
@@ -88,6 +89,17 @@ static void tick(void *context, double done, double total)
         slim_progress_step(&run->progress, done / total, NULL);
 }
 
+/* Of a budget, what the process and the model leave. */
+static size_t ppl_room(const struct slim_run *run, const struct slim_op *op)
+{
+    uint64_t process = slim_memory_process(op->before) + op->cost.held;
+
+    if (run->budget == 0)
+        return run->memory;
+    size_t left = run->budget > process ? run->budget - (size_t)process : 1;
+    return left < run->memory ? left : run->memory;
+}
+
 static enum slim_status perplexity(double *out, struct slim_run *run,
                                    const struct slim_op *op,
                                    struct slim_model *model)
@@ -100,8 +112,8 @@ static enum slim_status perplexity(double *out, struct slim_run *run,
                          "out of memory for %zu windows", tokens->sequences);
     slim_progress_begin(&run->progress, op->text, 1.0);
     enum slim_status status = slim_model_nll(
-        nll, model, tokens->ids, tokens->sequences, tokens->length, run->memory,
-        run->kernels, tick, run, run->diag);
+        nll, model, tokens->ids, tokens->sequences, tokens->length,
+        ppl_room(run, op), run->kernels, tick, run, run->diag);
     double sum = 0.0;
     for (size_t i = 0; i < tokens->sequences; i++)
         sum += nll[i];
@@ -166,8 +178,30 @@ static void speed_cost(struct slim_op *op)
 
     op->cost.flops =
         6.0 * (double)slim_shape_macs(op->before, (uint64_t)args->len);
-    op->cost.memory =
-        slim_decoder_bytes(op->before, speed.length + speed.tokens);
+    op->cost.least = op->cost.memory =
+        slim_memory_process(op->before) +
+        slim_decoder_bytes(op->before, speed.length + speed.tokens) +
+        slim_memory_pass(op->before, speed.length, false);
+}
+
+/* As many windows go through a layer at a time as MEASURE_MEMORY has room for,
+ * at least those of one call. */
+static void ppl_memory(struct slim_op *op, uint64_t windows, uint64_t length)
+{
+    const struct slim_shape *shape = op->before;
+    uint64_t together =
+        length < SLIM_PASS_TOKENS ? SLIM_PASS_TOKENS / length : 1;
+    uint64_t each = length * slim_pass_width(shape) * sizeof(float);
+
+    together = together < windows ? together : windows;
+    uint64_t pass = slim_memory_pass(shape, (size_t)(together * length), false);
+    uint64_t room = MEASURE_MEMORY > pass ? MEASURE_MEMORY - pass : 0;
+    uint64_t streams = windows * each < room ? windows * each : room;
+
+    op->cost.least = slim_memory_process(shape) + pass + together * each;
+    op->cost.memory = slim_memory_process(shape) + pass + streams;
+    if (op->cost.memory < op->cost.least)
+        op->cost.memory = op->cost.least;
 }
 
 static enum slim_status resolve_measure(struct slim_op *op,
@@ -186,7 +220,7 @@ static enum slim_status resolve_measure(struct slim_op *op,
     op->cost.flops =
         2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
         (double)sample->n;
-    op->cost.memory = MEASURE_MEMORY;
+    ppl_memory(op, (uint64_t)sample->n, (uint64_t)sample->len);
     return SLIM_OK;
 }
 

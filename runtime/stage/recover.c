@@ -218,10 +218,13 @@ static enum slim_status resolve_recover(struct slim_op *op,
                                      is_lora(op) ? ", merged" : "");
     op->cost.flops = (is_lora(op) ? 6.0 : 8.0) * (double)all * tokens * steps;
     (void)slim_train_kept(&kept, shape, (size_t)pass, SLIM_TAPE_MEMORY);
-    op->cost.memory = learned * 16 + (is_lora(op) ? 0 : all * 4) +
-                      (uint64_t)(pass * (double)shape->sites[0] * 4.0 *
-                                 ((double)shape->arch->layers + 30.0)) +
-                      kept;
+    op->cost.least =
+        slim_memory_process(shape) + learned * 16 +
+        slim_memory_pass(shape, (size_t)pass, true) +
+        (uint64_t)(pass * (double)slim_pass_width(shape) * sizeof(float)) *
+            (shape->arch->layers + 4);
+    op->cost.memory = op->cost.least + kept;
+    op->cost.held = sizeof(float) * all;
     return SLIM_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SLIM_ROTATE_H
 #define SLIM_ROTATE_H
 
+#include "runtime/model/pass.h"
 #include "runtime/run.h"
 
 enum slim_per { SLIM_PER_MODEL, SLIM_PER_BLOCK };
@@ -119,7 +120,12 @@ SLIM_NODISCARD enum slim_status slim_rotate_model(
 struct slim_stream {
     float *x;
     size_t tokens, width;
+    struct slim_floats floats; /* they are in */
 };
+/* Of the tokens that the rotation reads, through the model that it reads. */
+SLIM_NODISCARD enum slim_status slim_stream_open(struct slim_stream *out,
+                                                 struct slim_run *run,
+                                                 const struct slim_op *rotate);
 
 /* Window-aligned groups of tokens: calls `visit` for tokens first..last-1 with
  * the batch that they are. Stops at the first failure, or when interrupted. */

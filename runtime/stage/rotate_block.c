@@ -299,10 +299,6 @@ static bool open_walk(struct slim_walk *walk)
     size_t width = walk->from->shape->sites[0];
     const struct slim_tokens *tokens = walk->tokens;
 
-    walk->stream.width = width;
-    walk->stream.tokens = tokens->starts[tokens->sequences];
-    walk->stream.x =
-        malloc(walk->stream.tokens * width * sizeof(*walk->stream.x));
     walk->gram = calloc(width * width, sizeof(*walk->gram));
     bool normed = args->cov == SLIM_COV_NORMED;
     if (normed)
@@ -312,8 +308,8 @@ static bool open_walk(struct slim_walk *walk)
         slim_rotation_new(walk->from->shape->arch->site_count, width);
     walk->layer = slim_layer_new();
     walk->to = slim_model_copy(walk->from);
-    return (walk->normed || !normed) && walk->stream.x && walk->gram &&
-           walk->rotation && walk->layer && walk->to;
+    return (walk->normed || !normed) && walk->gram && walk->rotation &&
+           walk->layer && walk->to;
 }
 
 /* The model without layer norms, and with the epsilon that the result will
@@ -347,14 +343,16 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
     if (start_from(&walk.from, run, slim_run_model(run, rotate), shape->eps) !=
         SLIM_OK)
         return SLIM_FAILED;
-    enum slim_status status = open_walk(&walk) ? SLIM_OK : no_memory(&walk);
+    enum slim_status status = slim_stream_open(&walk.stream, run, walk.op);
+    if (!open_walk(&walk) && status == SLIM_OK)
+        status = no_memory(&walk);
 
     walk.work = (double)walk.stream.tokens * (double)shape->arch->site_count;
     slim_progress_begin(&run->progress, title, 1.0);
     if (status == SLIM_OK)
         status = walk_all(&walk);
     json_decref(walk.layers);
-    free(walk.stream.x);
+    slim_floats_free(&walk.stream.floats);
     free(walk.gram);
     free(walk.normed);
     slim_basis_free(&walk.here);

@@ -112,20 +112,16 @@ static bool open_gather(struct gather *gather)
     size_t width = gather->from->shape->sites[0];
     const struct slim_tokens *tokens = gather->tokens;
 
-    gather->stream.width = width;
-    gather->stream.tokens = tokens->starts[tokens->sequences];
-    gather->stream.x =
-        malloc(gather->stream.tokens * width * sizeof(*gather->stream.x));
     gather->normed =
         malloc(slim_longest_group(tokens) * width * sizeof(*gather->normed));
     gather->gram = calloc(width * width, sizeof(*gather->gram));
     gather->layer = slim_layer_new();
-    return gather->stream.x && gather->normed && gather->gram && gather->layer;
+    return gather->normed && gather->gram && gather->layer;
 }
 
 static void close_gather(struct gather *gather)
 {
-    free(gather->stream.x);
+    slim_floats_free(&gather->stream.floats);
     free(gather->normed);
     free(gather->gram);
     slim_layer_free(gather->layer);
@@ -217,6 +213,8 @@ enum slim_status slim_rotate_model(struct slim_model **out,
     *rotation = NULL;
     enum slim_status status =
         slim_absorb_norms(&gather.from, slim_run_model(run, rotate), run->diag);
+    if (status == SLIM_OK)
+        status = slim_stream_open(&gather.stream, run, gather.op);
     if (status == SLIM_OK && !open_gather(&gather))
         status = slim_fail(run->diag, "O001", rotate->span,
                            "out of memory for %zu tokens of width %zu",

@@ -2,6 +2,7 @@
 #include "runtime/stage/score.h"
 
 #include "base/text.h"
+#include "runtime/model/pass.h"
 #include "runtime/stage/stages.h"
 #include "runtime/stage/units.h"
 #include "runtime/store/causes.h"
@@ -116,45 +117,39 @@ bool slim_score_as_reference(const struct slim_op *op)
     return op->stage == &slim_stage_score && args->gqa == SLIM_GQA_REFERENCE;
 }
 
-/* Elements of the largest part that is in memory at once: the tables, or a
- * layer with its gradients and their squares. */
-static uint64_t largest_part(const struct slim_shape *shape)
-{
-    const struct slim_arch *arch = shape->arch;
-    uint64_t table = 0, layers = 0;
-
-    for (size_t i = 0; i < arch->tensor_count; i++) {
-        const struct slim_tensor *tensor = &arch->tensors[i];
-        uint64_t count = (uint64_t)slim_tensor_size(shape, tensor, 0) *
-                         slim_tensor_size(shape, tensor, 1);
-        if (!slim_tensor_stored(shape, tensor))
-            continue;
-        if (tensor->layer != SLIM_NO_LAYER)
-            layers += count;
-        else if (count > table)
-            table = count;
-    }
-    layers = 3 * layers / arch->layers;
-    return layers > table ? layers : table;
-}
-
 /* Every layer's input is kept; one layer is computed forward twice and
  * backward once: about four forward passes. */
 static struct slim_cost cost(const struct slim_op *op)
 {
     const struct slim_sample *sample = slim_op_sample(op);
     const struct slim_shape *shape = op->before;
+    const struct slim_score_args *args = op->args;
     struct slim_cost cost = { .flops = (double)slim_shape_params(shape) };
+    uint64_t gradients = slim_memory_layer(shape);
 
-    cost.memory = sizeof(float) * largest_part(shape);
-    if (sample && sample->n > 0 && sample->len > 0) {
-        uint64_t windows = (uint64_t)sample->n;
-        uint64_t length = (uint64_t)sample->len;
-        cost.flops +=
-            8.0 * (double)windows * (double)slim_shape_macs(shape, length);
-        cost.memory += windows * length * sizeof(float) * shape->sites[0] *
-                       (shape->arch->layers + 24);
+    if (stream_wanted(op))
+        gradients += 2 * slim_memory_tables(shape);
+    cost.least = slim_memory_process(shape);
+    if (!sample || sample->n <= 0 || sample->len <= 0) {
+        cost.least +=
+            2 * (slim_memory_layer(shape) + slim_memory_tables(shape));
+        cost.memory = cost.least;
+        return cost;
     }
+    uint64_t windows = (uint64_t)sample->n, length = (uint64_t)sample->len;
+    uint64_t tokens = windows * length;
+    bool apart =
+        args->order == SLIM_ORDER_SECOND || args->order == SLIM_ORDER_MIXED;
+    uint64_t pass = apart || length > SLIM_PASS_TOKENS ? length
+                    : tokens < SLIM_PASS_TOKENS        ? tokens
+                                                       : SLIM_PASS_TOKENS;
+
+    cost.flops +=
+        8.0 * (double)windows * (double)slim_shape_macs(shape, length);
+    cost.least += slim_memory_pass(shape, (size_t)pass, true) +
+                  (apart ? 3 : 1) * gradients;
+    cost.memory = cost.least + tokens * sizeof(float) * slim_pass_width(shape) *
+                                   (shape->arch->layers + 2);
     return cost;
 }
 

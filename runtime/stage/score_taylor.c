@@ -248,6 +248,8 @@ static enum slim_status collect(struct taylor *taylor)
     struct slim_gradient_visit visitor = { .context = taylor,
                                            .visit = visit,
                                            .per_sample = taylor->fisher,
+                                           .spill =
+                                               slim_run_spill(run, scoring->op),
                                            .wanted = wanted,
                                            .recall = recall,
                                            .retain = retain };

@@ -73,7 +73,12 @@ static enum slim_status resolve_slice(struct slim_op *op,
                           100.0 * (1.0 - (double)kept / (double)width));
     if (op->fused && rotate && after->shortcuts)
         op->cost = slim_rotate_cost(rotate);
-    op->cost.memory += (uint64_t)slim_shape_params(after) * 4;
+    else
+        op->cost.least = op->cost.memory =
+            slim_memory_process(after) + 2 * slim_memory_tables(op->before);
+    op->cost.held = sizeof(float) * slim_shape_params(after);
+    op->cost.memory += op->cost.held;
+    op->cost.least += op->cost.held;
     return SLIM_OK;
 }
 

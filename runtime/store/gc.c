@@ -102,7 +102,8 @@ static void read_pin(void *context, const char *path,
 void slim_listing_make(struct slim_listing *out, struct slim_store *store)
 {
     static const char *const kinds[] = { "objects",  "entries", "files",
-                                         "journals", "pins",    "promises" };
+                                         "journals", "pins",    "promises",
+                                         "rates" };
     struct listing_work work = { store, out };
 
     *out = (struct slim_listing){ 0 };

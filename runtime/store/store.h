@@ -15,6 +15,8 @@
  *     journals/ab/cdef..       how far a stage has come, named by its key
  *     locks/ab/cdef..          held (flock) by the process at work on a key
  *     pins/ab/cdef..           objects and entries that stay: lists of keys
+ *     rates/ab/cdef..          what products were measured to do, named by
+ *                              the machine (runtime/rates.h)
  *
  * Everything appears by a rename after a sync. Objects are checked by their
  * name, all other files by a seal: the digest of what is before it. What does
@@ -41,6 +43,11 @@ struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
 /* The folder: `given`, else $SLIMC_STORE, else $XDG_CACHE_HOME/slimc, else
  * $HOME/.cache/slimc. "none" is no store; NULL. */
 const char *slim_store_place(const char *given, struct slim_arena *arena);
+
+/* The folder of a store that is written, else slim_spill_place: for files that
+ * have no name. */
+const char *slim_store_spill(const struct slim_store *store,
+                             struct slim_arena *arena);
 
 /* "STORE/KIND/ab/cdef.." in the arena; `kind` may have a slash. */
 char *slim_store_path(const struct slim_store *store, const char *kind,

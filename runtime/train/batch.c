@@ -41,8 +41,9 @@ size_t slim_train_kept(size_t *bytes, const struct slim_shape *shape,
 static enum slim_status tapes_fit(struct slim_trainer *trainer, size_t tokens)
 {
     size_t layers = trainer->model->shape->arch->layers, bytes;
-    size_t first = slim_train_kept(&bytes, trainer->model->shape, tokens,
-                                   trainer->run->tape_memory);
+    size_t first = slim_train_kept(
+        &bytes, trainer->model->shape, tokens,
+        slim_run_spare(trainer->run, trainer->op, trainer->run->tape_memory));
 
     trainer->first_kept = first;
     for (size_t i = 0; i < layers; i++) {

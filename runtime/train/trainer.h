@@ -2,6 +2,7 @@
 #ifndef SLIM_TRAINER_H
 #define SLIM_TRAINER_H
 
+#include "runtime/model/pass.h"
 #include "runtime/run.h"
 #include "runtime/train/lora.h"
 #include "runtime/train/schedule.h"
@@ -54,8 +55,6 @@ struct slim_trainer {
  * rate or gradient shows before hours are spent.
  */
 SLIM_NODISCARD enum slim_status slim_train(struct slim_trainer *trainer);
-
-#define SLIM_PASS_TOKENS 2048
 
 /*
  * The first layer whose tape is kept from the forward to the backward of a pass

@@ -1,0 +1,79 @@
+/* memory.c - what the parts of a model take at work, for plans */
+#include "runtime/model/pass.h"
+
+/* The program, its libraries and the code that they make; and for each entry
+ * of the vocabulary what the tokenizer keeps and needs while it is read. */
+static const uint64_t PROCESS = (uint64_t)32 << 20, ENTRY = 448;
+
+uint64_t slim_memory_process(const struct slim_shape *shape)
+{
+    const struct slim_tensor *table =
+        shape->arch->nodes[0].slots[SLIM_EMBEDDING_WEIGHT];
+
+    return PROCESS + ENTRY * (table ? slim_tensor_size(shape, table, 0) : 0);
+}
+
+/* Elements of the weights of nodes first .. last - 1, of which no tensor is
+ * counted twice where it is shared. */
+static uint64_t elements(const struct slim_shape *shape, size_t first,
+                         size_t last)
+{
+    uint64_t count = 0;
+
+    for (size_t i = first * SLIM_SLOTS; i < last * SLIM_SLOTS; i++) {
+        const struct slim_tensor *t =
+            shape->arch->nodes[i / SLIM_SLOTS].slots[i % SLIM_SLOTS];
+        if (!t || (t->presence == SLIM_PRESENT_SHORTCUTS && !shape->shortcuts))
+            continue;
+        count += (uint64_t)slim_tensor_size(shape, t, 0) *
+                 (t->dims_count > 1 ? slim_tensor_size(shape, t, 1) : 1);
+    }
+    return count;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+uint64_t slim_memory_layer(const struct slim_shape *shape)
+{
+    const struct slim_arch *arch = shape->arch;
+    uint64_t count = 0;
+
+    for (size_t l = 0; l < arch->layers; l++)
+        count = most(count, elements(shape, arch->layer_first[l],
+                                     arch->layer_first[l + 1]));
+    return count * sizeof(float);
+}
+
+uint64_t slim_memory_tables(const struct slim_shape *shape)
+{
+    const struct slim_arch *arch = shape->arch;
+
+    return sizeof(float) * most(elements(shape, 0, arch->layer_first[0]),
+                                elements(shape, arch->layer_first[arch->layers],
+                                         arch->node_count));
+}
+
+/* A table is looked up in f32 and multiplied in either form; layers are kept
+ * in one of them. */
+static uint64_t weights(const struct slim_shape *shape)
+{
+    uint64_t tables = slim_memory_tables(shape);
+    uint64_t largest = most(slim_memory_layer(shape), tables);
+
+    return most(largest, tables + largest / 2);
+}
+
+uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
+                          bool backward)
+{
+    uint64_t stream = (uint64_t)tokens * slim_pass_width(shape) * sizeof(float);
+    uint64_t tape = 0;
+
+    for (size_t l = 0; l < shape->arch->layers; l++)
+        tape = most(tape, slim_tape_bytes(shape, l, tokens));
+    return weights(shape) +
+           (backward ? 2 * tape + 6 * stream : tape + 3 * stream);
+}
