@@ -138,7 +138,7 @@ static double calls_of(const struct slim_pass *pass)
 
 static enum slim_status forward_part(struct backward *run, long part)
 {
-    const struct slim_gradient_visit *visit = run->visit;
+    const struct slim_stream_visit *streams = run->visit->streams;
     struct slim_pass *pass = &run->pass;
     size_t in, out;
 
@@ -151,7 +151,7 @@ static enum slim_status forward_part(struct backward *run, long part)
         return SLIM_FAILED;
     float *stream = run->inputs[part + 1].data;
     size_t size = pass->windows * pass->length * out;
-    if (visit->recall && visit->recall(visit->context, part, stream, size))
+    if (streams && streams->recall(streams->context, part, stream, size))
         return slim_pass_tick(pass, calls_of(pass));
     for (size_t w = 0; w < pass->windows;) {
         size_t count = slim_pass_count(pass, w, pass->windows);
@@ -165,8 +165,8 @@ static enum slim_status forward_part(struct backward *run, long part)
             return SLIM_FAILED;
         w += count;
     }
-    if (visit->retain)
-        visit->retain(visit->context, part, stream, size);
+    if (streams)
+        streams->retain(streams->context, part, stream, size);
     return SLIM_OK;
 }
 
