@@ -22,6 +22,14 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
+static json_t *streams_json(const struct slim_stream_plan *plan)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:f,s:o}", "found", integer(plan->found),
+                     "kept", integer(plan->kept), "computed",
+                     integer(plan->computed), "bytes", integer(plan->bytes),
+                     "seconds", plan->seconds, "why", text_or_null(plan->why));
+}
+
 static void put_op(const struct slim_program *program, const struct slim_op *op,
                    FILE *out)
 {
@@ -43,6 +51,8 @@ static void put_op(const struct slim_program *program, const struct slim_op *op,
         json_object_set_new(object, "cache", json_string(op->cached));
     if (!slim_shape_equal(op->before, op->after))
         json_object_set_new(object, "sizes", slim_shape_sizes(op->after));
+    if (op->streams)
+        json_object_set_new(object, "streams", streams_json(op->streams));
     put(object, out);
 }
 

@@ -212,6 +212,28 @@ static void print_op(const struct slim_program *program,
     print_rest(resolved + part, stage, out);
 }
 
+/* "streams  5 layers found, 3 kept; all are 12 MiB against ~0.4s" */
+static void print_streams(const struct slim_stream_plan *plan,
+                          struct slim_arena *arena, FILE *out)
+{
+    const char *lead = "     streams  ";
+
+    if (!plan)
+        return;
+    if (plan->found)
+        fprintf(out, "%s%zu layers found", lead, plan->found);
+    if (plan->kept)
+        fprintf(out, "%s%zu %skept", plan->found ? ", " : lead, plan->kept,
+                plan->found ? "" : "layers ");
+    if (plan->computed)
+        fprintf(out, "%s%zu layers computed and not kept: %s", lead,
+                plan->computed, plan->why);
+    size_t all = plan->found + plan->kept + plan->computed;
+    fprintf(out, "; all are %s against ~%s\n",
+            slim_text_bytes(arena, plan->bytes * all),
+            slim_text_seconds(arena, plan->seconds * (double)all));
+}
+
 static void print_table(const struct slim_program *program, bool verbose,
                         struct slim_arena *arena, FILE *out)
 {
@@ -229,6 +251,8 @@ static void print_table(const struct slim_program *program, bool verbose,
         print_op(program, op, ++number, stage, result, asked, arena, out);
         if (verbose && !slim_shape_equal(op->before, op->after))
             slim_plan_shape(op->after, "     ", out);
+        if (verbose)
+            print_streams(op->streams, arena, out);
     }
 }
 

@@ -156,6 +156,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/store/entry.c \
     %D%/store/activations.c \
     %D%/store/activations.h \
+    %D%/store/activations_plan.c \
     %D%/store/causes.c \
     %D%/store/causes.h \
     %D%/store/files.c \

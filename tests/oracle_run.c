@@ -206,8 +206,8 @@ static struct slim_distance nll(struct slim_oracle_run *run, const char *length,
     assert_int_equal(slim_model_nll(have,
                                     slim_run_model(&run->session->run, op),
                                     tokens->ids, windows, tokens->length,
-                                    MEMORY, run->session->run.kernels, NULL,
-                                    NULL, &run->session->diag),
+                                    MEMORY, NULL, run->session->run.kernels,
+                                    NULL, NULL, &run->session->diag),
                      SLIM_OK);
     for (size_t i = 0; i < windows; i++) {
         struct slim_distance d =

@@ -118,6 +118,15 @@ struct slim_cost {
     uint64_t disk;   /* bytes written */
 };
 
+/* The stream after each layer, as a plan sees it: layers that are found, those
+ * that are computed and kept, and those that are computed and not. */
+struct slim_stream_plan {
+    size_t found, kept, computed;
+    uint64_t bytes;  /* of the stream after a layer */
+    double seconds;  /* that a layer takes, about */
+    const char *why; /* none is kept; or NULL */
+};
+
 struct slim_input {
     const struct slim_op *op;
     enum slim_type type;
@@ -151,6 +160,7 @@ struct slim_op {
                                     slice: the rotate that it carries out */
     struct slim_cost cost;
     const char *cached; /* "hit" or "run"; NULL: not asked */
+    const struct slim_stream_plan *streams; /* NULL: not asked, or none */
     struct slim_op *next;
 };
 

@@ -3,6 +3,7 @@
 #define SLIM_KEEPING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct slim_run;
 struct slim_op;
@@ -30,6 +31,10 @@ struct slim_keeping {
      * otherwise; NULL: nothing is there. What is kept counts only while this is
      * what it was. */
     const char *(*outside)(struct slim_run *run, const struct slim_op *op);
+    /* Whether run() asks for the stream after each layer of the model and the
+     * `windows` that it reads, `together` of them in a call (0: as many as a
+     * pass takes). NULL: never. For plans. */
+    bool (*streams)(size_t *together, const struct slim_op *op, size_t windows);
     bool journal; /* it writes one, and goes on after it was killed */
 };
 

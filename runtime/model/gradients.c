@@ -138,7 +138,7 @@ static double calls_of(const struct slim_pass *pass)
 
 static enum slim_status forward_part(struct backward *run, long part)
 {
-    const struct slim_gradient_visit *visit = run->visit;
+    const struct slim_stream_visit *streams = run->visit->streams;
     struct slim_pass *pass = &run->pass;
     size_t in, out;
 
@@ -147,12 +147,12 @@ static enum slim_status forward_part(struct backward *run, long part)
     in = slim_layer_width_in(pass->layer);
     out = slim_layer_width_out(pass->layer);
     if (slim_floats_spill(&run->inputs[part + 1], pass->windows * pass->length,
-                          out, "the inputs of a layer", visit->spill,
+                          out, "the inputs of a layer", run->visit->spill,
                           pass->diag) != SLIM_OK)
         return SLIM_FAILED;
     float *stream = run->inputs[part + 1].data;
     size_t size = pass->windows * pass->length * out;
-    if (visit->recall && visit->recall(visit->context, part, stream, size))
+    if (streams && streams->recall(streams->context, part, stream, size))
         return slim_pass_tick(pass, calls_of(pass));
     for (size_t w = 0; w < pass->windows;) {
         size_t count = slim_pass_count(pass, w, pass->windows);
@@ -166,8 +166,8 @@ static enum slim_status forward_part(struct backward *run, long part)
             return SLIM_FAILED;
         w += count;
     }
-    if (visit->retain)
-        visit->retain(visit->context, part, stream, size);
+    if (streams)
+        streams->retain(streams->context, part, stream, size);
     return SLIM_OK;
 }
 

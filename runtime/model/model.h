@@ -217,16 +217,35 @@ SLIM_NODISCARD enum slim_status slim_head_loss_grad(
     struct slim_adapter *const *adapters, const struct slim_kernels *kernels,
     struct slim_diag *diag);
 
+/* Windows that run through a part together: enough rows to keep the products
+ * busy, few enough that what lives inside a layer stays small. The number
+ * depends on the length alone, so that sums are always cut the same way. */
+#define SLIM_PASS_TOKENS 2048
+
+/* For who keeps activations: the stream after a part [tokens, width], which is
+ * then not computed; and what was computed. Parts come in their order. */
+struct slim_stream_visit {
+    void *context;
+    bool (*recall)(void *context, long part, float *stream, size_t count);
+    void (*retain)(void *context, long part, const float *stream, size_t count);
+};
+
 /* ---- whole-model passes built from the above (runtime/model/pass.c) ---- */
 
 /* Sum of the negative log likelihoods of tokens 2..len of each window, in
  * nats, in double: nll[windows]. Layer by layer over as many windows at a time
- * as fit `memory` bytes (0: all). tick(done, total) may be NULL. */
+ * as fit `memory` bytes (0: all). tick(done, total) may be NULL, and `streams`,
+ * which is asked only where all windows fit and the stream is even. */
 SLIM_NODISCARD enum slim_status slim_model_nll(
     double *nll, struct slim_model *model, const int32_t *ids, size_t windows,
-    size_t length, size_t memory, const struct slim_kernels *kernels,
-    void (*tick)(void *, double, double), void *context,
-    struct slim_diag *diag);
+    size_t length, size_t memory, const struct slim_stream_visit *streams,
+    const struct slim_kernels *kernels, void (*tick)(void *, double, double),
+    void *context, struct slim_diag *diag);
+/* Windows at a time that fit. */
+size_t slim_model_nll_windows(const struct slim_shape *shape, size_t windows,
+                              size_t length, size_t memory);
+/* The stream is as wide at every site. */
+bool slim_model_even(const struct slim_shape *shape);
 
 /* logits [batch * length, vocab], for tests and `slimc logits`. */
 SLIM_NODISCARD enum slim_status slim_model_logits(
@@ -262,10 +281,7 @@ struct slim_gradient_visit {
     /* Which gradients to make; NULL: all. Parts below the lowest that holds a
      * wanted tensor are not run backward, nor visited. */
     bool (*wanted)(void *context, const struct slim_tensor *tensor);
-    /* For who keeps activations, both or none: the stream after a part of the
-     * forward pass, which is then not computed; and what was computed. */
-    bool (*recall)(void *context, long part, float *stream, size_t count);
-    void (*retain)(void *context, long part, const float *stream, size_t count);
+    const struct slim_stream_visit *streams; /* or NULL */
     /* For who keeps a journal, both or none: how many parts an earlier pass had
      * done, after its state was put back; and that one more is done now. With
      * them Ctrl-C is not asked for inside a part. */

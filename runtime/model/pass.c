@@ -4,12 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t windows_together(size_t windows, size_t length)
+{
+    size_t together = length < SLIM_PASS_TOKENS ? SLIM_PASS_TOKENS / length : 1;
+
+    return together < windows ? together : windows ? windows : 1;
+}
+
 enum slim_status slim_pass_open(struct slim_pass *pass, size_t together)
 {
     size_t length = pass->length;
 
     if (together == 0)
-        together = length < SLIM_PASS_TOKENS ? SLIM_PASS_TOKENS / length : 1;
+        together = windows_together(pass->windows, length);
     if (together > pass->windows)
         together = pass->windows ? pass->windows : 1;
     pass->together = together;
@@ -77,7 +84,7 @@ size_t slim_pass_width(const struct slim_shape *shape)
 
 /* Floats that the weights of nodes first..last - 1 take; *rows is the sum of
  * the linears' output widths, what lives beside them for each token. */
-static size_t part_size(const struct slim_model *model, size_t first,
+static size_t part_size(const struct slim_shape *shape, size_t first,
                         size_t last, size_t *rows)
 {
     size_t count = 0;
@@ -85,41 +92,43 @@ static size_t part_size(const struct slim_model *model, size_t first,
     *rows = 0;
     for (size_t n = first; n < last; n++) {
         for (size_t s = 0; s < SLIM_SLOTS; s++) {
-            const struct slim_tensor *t = model->info->arch->nodes[n].slots[s];
-            if (!t || t->dims_count < 2 || !slim_model_has(model, t))
+            const struct slim_tensor *t = shape->arch->nodes[n].slots[s];
+            if (!t || t->dims_count < 2 ||
+                (!t->tied_to && !slim_tensor_stored(shape, t)))
                 continue;
-            size_t out = slim_tensor_size(model->shape, t, 0);
-            count += out * slim_tensor_size(model->shape, t, 1);
+            size_t out = slim_tensor_size(shape, t, 0);
+            count += out * slim_tensor_size(shape, t, 1);
             *rows += out;
         }
     }
     return count;
 }
 
-/* Windows whose stream fits what `memory` leaves beside the largest part. */
-static size_t group_size(const struct slim_pass *pass, size_t memory)
+/* Those whose stream fits what `memory` leaves beside the largest part. */
+size_t slim_model_nll_windows(const struct slim_shape *shape, size_t windows,
+                              size_t length, size_t memory)
 {
-    const struct slim_arch *arch = pass->model->info->arch;
-    size_t width = slim_pass_width(pass->model->shape), most = 0, rows = 0;
-    size_t each = pass->length * width * sizeof(float);
+    const struct slim_arch *arch = shape->arch;
+    size_t together = windows_together(windows, length);
+    size_t width = slim_pass_width(shape), most = 0, rows = 0;
+    size_t each = length * width * sizeof(float);
 
     if (memory == 0)
-        return pass->windows;
+        return windows;
     for (size_t l = 0; l <= arch->layers; l++) {
         size_t last =
             l < arch->layers ? arch->layer_first[l + 1] : arch->node_count;
-        size_t count =
-            part_size(pass->model, arch->layer_first[l], last, &rows);
+        size_t count = part_size(shape, arch->layer_first[l], last, &rows);
         /* the head makes no rows of logits */
-        count += pass->together * pass->length *
-                 ((l < arch->layers ? rows : 0) + 6 * width);
+        count +=
+            together * length * ((l < arch->layers ? rows : 0) + 6 * width);
         most = count > most ? count : most;
     }
     most *= sizeof(float);
     size_t fit = memory > most ? (memory - most) / each : 0;
-    fit = fit / pass->together * pass->together;
-    fit = fit ? fit : pass->together;
-    return fit < pass->windows ? fit : pass->windows;
+    fit = fit / together * together;
+    fit = fit ? fit : together;
+    return fit < windows ? fit : windows;
 }
 
 /* Windows [from, to) through part `index`, in place in the stream. */
@@ -168,6 +177,36 @@ static enum slim_status run_loss(struct slim_pass *pass, double *nll,
     return SLIM_OK;
 }
 
+bool slim_model_even(const struct slim_shape *shape)
+{
+    for (size_t s = 1; s < shape->arch->site_count; s++)
+        if (shape->sites[s] != shape->sites[0])
+            return false;
+    return true;
+}
+
+/* The same where the stream may be kept: of all windows, and of one width. */
+static enum slim_status run_or_recall(struct slim_pass *pass, float *stream,
+                                      long index, size_t from, size_t to,
+                                      size_t room)
+{
+    const struct slim_stream_visit *streams = pass->streams;
+    long layers = (long)pass->model->info->arch->layers;
+    size_t count = (to - from) * room;
+    bool asked = streams && index < layers && to - from == pass->windows &&
+                 slim_model_even(pass->model->shape);
+
+    if (asked && streams->recall(streams->context, index, stream, count)) {
+        size_t calls = (to - from + pass->together - 1) / pass->together;
+        return slim_pass_tick(pass, (double)calls);
+    }
+    if (run_part(pass, stream, index, from, to, room) != SLIM_OK)
+        return SLIM_FAILED;
+    if (asked)
+        streams->retain(streams->context, index, stream, count);
+    return SLIM_OK;
+}
+
 static enum slim_status run_group(struct slim_pass *pass, double *nll,
                                   float *stream, size_t from, size_t to)
 {
@@ -175,7 +214,7 @@ static enum slim_status run_group(struct slim_pass *pass, double *nll,
     size_t room = pass->length * slim_pass_width(pass->model->shape);
 
     for (long index = -1; index <= layers; index++)
-        if (run_part(pass, stream, index, from, to, room) != SLIM_OK)
+        if (run_or_recall(pass, stream, index, from, to, room) != SLIM_OK)
             return SLIM_FAILED;
     return run_loss(pass, nll, stream, from, to, room);
 }
@@ -183,6 +222,7 @@ static enum slim_status run_group(struct slim_pass *pass, double *nll,
 enum slim_status slim_model_nll(double *nll, struct slim_model *model,
                                 const int32_t *ids, size_t windows,
                                 size_t length, size_t memory,
+                                const struct slim_stream_visit *streams,
                                 const struct slim_kernels *kernels,
                                 void (*tick)(void *, double, double),
                                 void *context, struct slim_diag *diag)
@@ -196,12 +236,14 @@ enum slim_status slim_model_nll(double *nll, struct slim_model *model,
         .length = length,
         .tick = tick,
         .context = context,
+        .streams = streams,
     };
     struct slim_floats stream = { 0 };
     enum slim_status status = slim_pass_open(&pass, 0);
 
     if (status == SLIM_OK) {
-        size_t group = group_size(&pass, memory);
+        size_t group =
+            slim_model_nll_windows(model->shape, windows, length, memory);
         size_t calls = (windows + pass.together - 1) / pass.together;
 
         pass.total = (double)calls * (double)(model->info->arch->layers + 3);

@@ -4,11 +4,6 @@
 
 #include "runtime/model/layer.h"
 
-/* Windows that run through a part together: enough rows to keep the products
- * busy, few enough that what lives inside a layer stays small. The number
- * depends on the length alone, so that sums are always cut the same way. */
-#define SLIM_PASS_TOKENS 2048
-
 struct slim_pass {
     struct slim_model *model;
     struct slim_layer *layer;
@@ -23,6 +18,7 @@ struct slim_pass {
     struct slim_floats normed;
     void (*tick)(void *, double, double);
     void *context;
+    const struct slim_stream_visit *streams; /* or NULL */
     double done, total;
     bool patient; /* Ctrl-C is the caller's to see */
 };

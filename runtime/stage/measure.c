@@ -6,6 +6,7 @@
 #include "runtime/model/decode.h"
 #include "runtime/model/pass.h"
 #include "runtime/stage/speed.h"
+#include "runtime/store/activations.h"
 #include "runtime/store/memo.h"
 
 #include <math.h>
@@ -106,14 +107,23 @@ static enum slim_status perplexity(double *out, struct slim_run *run,
 {
     const struct slim_tokens *tokens = slim_run_tokens(run, op);
     double *nll = calloc(tokens->sequences, sizeof(*nll));
+    struct slim_activations activations;
+    const struct slim_stream_visit streams = { &activations,
+                                               slim_activations_recall,
+                                               slim_activations_retain };
 
     if (!nll)
         return slim_fail(run->diag, "O001", op->span,
                          "out of memory for %zu windows", tokens->sequences);
+    slim_activations_open(&activations, run, model, tokens, 0);
     slim_progress_begin(&run->progress, op->text, 1.0);
     enum slim_status status = slim_model_nll(
         nll, model, tokens->ids, tokens->sequences, tokens->length,
-        ppl_room(run, op), run->kernels, tick, run, run->diag);
+        ppl_room(run, op), &streams, run->kernels, tick, run, run->diag);
+    slim_activations_close(&activations);
+    slim_progress_end(&run->progress);
+    if (status == SLIM_OK)
+        slim_activations_tell(&activations, op);
     double sum = 0.0;
     for (size_t i = 0; i < tokens->sequences; i++)
         sum += nll[i];
@@ -293,6 +303,18 @@ static enum slim_status run_measure(struct slim_run *run,
     return SLIM_OK;
 }
 
+/* Perplexity goes through all windows at once where they fit. */
+static bool streams_measure(size_t *together, const struct slim_op *op,
+                            size_t windows)
+{
+    const struct slim_sample *sample = slim_op_sample(op);
+
+    *together = 0;
+    return sample && slim_model_even(op->before) &&
+           slim_model_nll_windows(op->before, windows, (size_t)sample->len,
+                                  MEASURE_MEMORY) == windows;
+}
+
 /* The same of the input model, where it is asked for. What is another number
  * each time is not kept. */
 static bool causes_measure(struct slim_causes *causes, struct slim_run *run,
@@ -325,5 +347,5 @@ const struct slim_stage slim_stage_measure = {
     .args_size = sizeof(struct measure_args),
     .resolve = resolve_measure,
     .run = run_measure,
-    .keep = { .causes = causes_measure },
+    .keep = { .causes = causes_measure, .streams = streams_measure },
 };

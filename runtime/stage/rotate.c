@@ -320,11 +320,25 @@ static bool causes_rotate(struct slim_causes *causes, struct slim_run *run,
     return true;
 }
 
+/* Of a model whose norms are rewritten first, plans know nothing. */
+static bool streams_rotate(size_t *together, const struct slim_op *op,
+                           size_t windows)
+{
+    const struct slim_rotate_args *args = op->args;
+
+    (void)windows;
+    *together = 0;
+    if (slim_absorbs(op->before))
+        return false;
+    return args->per == SLIM_PER_MODEL ||
+           (!op->fused && slim_rotate_is_dense(op, op->after));
+}
+
 const struct slim_stage slim_stage_rotate = {
     .name = "rotate",
     .summary = "turn the residual stream into a basis in which the last "
                "columns matter least",
-    .version = 1,
+    .version = 2,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL,
     .gives = SLIM_TYPE_MODEL | SLIM_TYPE_ROTATION,
@@ -336,5 +350,7 @@ const struct slim_stage slim_stage_rotate = {
     .check = check_rotate,
     .resolve = resolve_rotate,
     .run = run_rotate,
-    .keep = { .causes = causes_rotate, .journal = true },
+    .keep = { .causes = causes_rotate,
+              .streams = streams_rotate,
+              .journal = true },
 };

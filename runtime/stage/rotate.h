@@ -113,8 +113,14 @@ SLIM_NODISCARD enum slim_status slim_rotate_model(
     struct slim_run *run, const struct slim_op *rotate,
     const struct slim_shape *shape, const char *title);
 
-/* Windows cut into groups of about this many tokens for one forward call. */
-#define SLIM_GROUP_TOKENS 4096
+/* Whether the bases of per=block are found on the stream of the model as it is,
+ * `after` being the shape of the result. */
+bool slim_rotate_is_dense(const struct slim_op *op,
+                          const struct slim_shape *after);
+
+/* Windows cut into groups of about this many tokens for one forward call: those
+ * of any pass, so that its streams are these. */
+#define SLIM_GROUP_TOKENS SLIM_PASS_TOKENS
 
 /* The stream of all calibration tokens at one site. */
 struct slim_stream {

@@ -45,7 +45,8 @@ static void add_to_gram(struct slim_walk *walk, const float *x, size_t count)
     kernels->gram(walk->gram, x, count, width);
 }
 
-/* Runs the loaded nodes on one group in place and adds to the Gram matrix. */
+/* Runs the loaded nodes, if any are, on one group in place and adds to the Gram
+ * matrix. */
 static enum slim_status visit_group(void *context,
                                     const struct slim_batch *batch,
                                     size_t first, size_t count)
@@ -54,7 +55,8 @@ static enum slim_status visit_group(void *context,
     struct slim_run *run = walk->run;
     float *x = walk->stream.x + first * walk->stream.width;
 
-    if (slim_layer_forward(x, walk->layer, x, batch, NULL, NULL, NULL,
+    if (!walk->still &&
+        slim_layer_forward(x, walk->layer, x, batch, NULL, NULL, NULL,
                            run->kernels, run->diag) != SLIM_OK)
         return SLIM_FAILED;
     add_to_gram(walk, x, count);
@@ -162,18 +164,39 @@ static enum slim_status set_shortcut(struct slim_walk *walk,
     return SLIM_OK;
 }
 
-/* Nodes first..last, of which the last adds to the stream. */
-static enum slim_status walk_segment(struct slim_walk *walk, size_t first,
-                                     size_t last)
+/* The stream after nodes first..last. Where they end a layer of the model as it
+ * is, that is what is kept of it. */
+static enum slim_status flow(struct slim_walk *walk, long layer, size_t first,
+                             size_t last)
+{
+    const struct slim_arch *arch = walk->from->shape->arch;
+    size_t count = walk->stream.tokens * walk->stream.width;
+    bool ends = walk->dense && last + 1 == arch->layer_first[layer + 1];
+
+    slim_layer_limit(walk->layer, first, last + 1);
+    walk->still =
+        ends && slim_activations_find(&walk->activations, layer, count);
+    if (walk->still)
+        slim_activations_take(&walk->activations, walk->stream.x, count);
+    bool keeps = ends && !walk->still;
+    enum slim_status status =
+        slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op);
+    walk->still = false;
+    if (status == SLIM_OK && keeps)
+        slim_activations_keep(&walk->activations, layer, walk->stream.x, count);
+    return status;
+}
+
+/* Nodes first..last of a layer, of which the last adds to the stream. */
+static enum slim_status walk_segment(struct slim_walk *walk, long layer,
+                                     size_t first, size_t last)
 {
     const struct slim_arch *arch = walk->from->shape->arch;
     size_t width = walk->stream.width;
     struct slim_basis next = { 0 };
 
     memset(walk->gram, 0, width * width * sizeof(*walk->gram));
-    slim_layer_limit(walk->layer, first, last + 1);
-    enum slim_status status =
-        slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op);
+    enum slim_status status = flow(walk, layer, first, last);
     if (status == SLIM_OK)
         status = choose(&next, walk, arch->nodes[last].site_out);
     for (size_t i = first; status == SLIM_OK && i <= last; i++)
@@ -200,7 +223,7 @@ static enum slim_status walk_layer(struct slim_walk *walk, size_t layer)
         return SLIM_FAILED;
     for (size_t i = first; i < arch->layer_first[layer + 1]; i++)
         if (adds_to_stream(&arch->nodes[i])) {
-            if (walk_segment(walk, first, i) != SLIM_OK)
+            if (walk_segment(walk, (long)layer, first, i) != SLIM_OK)
                 return SLIM_FAILED;
             first = i + 1;
         }
@@ -251,15 +274,28 @@ static enum slim_status walk_embedding(struct slim_walk *walk,
     return SLIM_OK;
 }
 
+static bool is_centered(const struct slim_op *op)
+{
+    const struct slim_rotate_args *args = op->args;
+
+    return args->center == SLIM_CENTER_DEFAULT
+               ? op->fused != NULL
+               : args->center == SLIM_CENTER_YES;
+}
+
+bool slim_rotate_is_dense(const struct slim_op *op,
+                          const struct slim_shape *after)
+{
+    for (size_t s = 0; s < after->arch->site_count; s++)
+        if (after->sites[s] != op->before->sites[0])
+            return false;
+    return !is_centered(op);
+}
+
 /* The embedding as it is, or centered: a head that is tied to it is not. */
 static enum slim_status walk_start(struct slim_walk *walk)
 {
-    const struct slim_rotate_args *args = walk->op->args;
-    bool center = args->center == SLIM_CENTER_DEFAULT
-                      ? walk->op->fused != NULL
-                      : args->center == SLIM_CENTER_YES;
-
-    if (!center)
+    if (!is_centered(walk->op))
         return walk_embedding(walk, walk->from);
     struct slim_model *from = slim_model_copy(walk->from);
     if (!from)
@@ -349,8 +385,13 @@ enum slim_status slim_rotate_blocks(struct slim_model **out,
 
     walk.work = (double)walk.stream.tokens * (double)shape->arch->site_count;
     slim_progress_begin(&run->progress, title, 1.0);
+    slim_activations_open(&walk.activations, run, walk.from, walk.tokens, 0);
+    walk.dense = slim_rotate_is_dense(rotate, shape);
     if (status == SLIM_OK)
         status = walk_all(&walk);
+    slim_activations_close(&walk.activations);
+    if (status == SLIM_OK)
+        slim_activations_tell(&walk.activations, rotate);
     json_decref(walk.layers);
     slim_floats_free(&walk.stream.floats);
     free(walk.gram);

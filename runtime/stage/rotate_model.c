@@ -6,6 +6,7 @@
  * token's vector divided by its RMS, which is what the norm hands on.
  */
 #include "runtime/stage/rotate.h"
+#include "runtime/store/activations.h"
 #include "runtime/store/journal.h"
 
 #include <stdlib.h>
@@ -22,6 +23,10 @@ struct gather {
     double *gram;
     float *normed;     /* one group's vectors divided by their RMS */
     double done, work; /* tokens through a layer: so far, and of all */
+    struct slim_activations activations;
+    bool still;         /* no node of the part runs .. */
+    size_t first, last; /* .. and the norms among these see the stream as it is:
+                           what the part gives is kept already */
 };
 
 /* Every norm that reads the stream: what it reads goes into the sum. */
@@ -48,14 +53,64 @@ static enum slim_status visit_group(void *context,
 {
     struct gather *gather = context;
     struct slim_hooks hooks = { .context = gather, .input = see_input };
-    float *x = gather->stream.x + first * gather->stream.width;
+    size_t width = gather->stream.width;
+    float *x = gather->stream.x + first * width;
 
-    if (slim_layer_forward(x, gather->layer, x, batch, NULL, &hooks, NULL,
+    if (!gather->still &&
+        slim_layer_forward(x, gather->layer, x, batch, NULL, &hooks, NULL,
                            gather->run->kernels, gather->run->diag) != SLIM_OK)
         return SLIM_FAILED;
+    for (size_t i = gather->first; i < gather->last; i++)
+        see_input(gather, &gather->from->shape->arch->nodes[i], x, count,
+                  width);
     gather->done += (double)count;
     slim_progress_step(&gather->run->progress, gather->done / gather->work,
                        NULL);
+    return SLIM_OK;
+}
+
+/* The part's nodes up to the last add before the norms that end it run all the
+ * same: their sums are wanted. What follows the norms is left out. */
+static void stop_at_norms(struct gather *gather, long part)
+{
+    const struct slim_arch *arch = gather->from->shape->arch;
+    size_t from = arch->layer_first[part], end = arch->layer_first[part + 1];
+    size_t norm = end, add;
+
+    while (norm > from && !(arch->nodes[norm - 1].kind == SLIM_BLOCK_NORM &&
+                            arch->nodes[norm - 1].inputs[0] == 0))
+        norm--;
+    for (add = norm;
+         add > from && !(arch->nodes[add - 1].kind == SLIM_BLOCK_ADD &&
+                         arch->nodes[add - 1].output == 0);)
+        add--;
+    slim_layer_limit(gather->layer, from, add);
+    gather->still = add == from;
+    gather->first = add;
+    gather->last = norm;
+}
+
+static enum slim_status run_part(struct gather *gather, long part)
+{
+    struct slim_activations *kept = &gather->activations;
+    size_t count = gather->stream.tokens * gather->stream.width;
+    bool inside = part < (long)gather->from->shape->arch->layers;
+    bool found = inside && slim_activations_find(kept, part, count);
+
+    if (slim_layer_load(gather->layer, gather->from, part, gather->run->diag) !=
+        SLIM_OK)
+        return SLIM_FAILED;
+    gather->first = gather->last = 0;
+    gather->still = false;
+    if (found)
+        stop_at_norms(gather, part);
+    if (slim_for_groups(gather->run, gather->tokens, visit_group, gather,
+                        gather->op) != SLIM_OK)
+        return SLIM_FAILED;
+    if (found)
+        slim_activations_take(kept, gather->stream.x, count);
+    else if (inside)
+        slim_activations_keep(kept, part, gather->stream.x, count);
     return SLIM_OK;
 }
 
@@ -98,10 +153,7 @@ static enum slim_status gather_all(struct gather *gather)
     };
 
     for (long part = (long)resume(gather, state) - 1; part <= layers; part++)
-        if (slim_layer_load(gather->layer, gather->from, part,
-                            gather->run->diag) != SLIM_OK ||
-            slim_for_groups(gather->run, gather->tokens, visit_group, gather,
-                            gather->op) != SLIM_OK ||
+        if (run_part(gather, part) != SLIM_OK ||
             end_part(gather, (size_t)(part + 2), state) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;
@@ -222,8 +274,14 @@ enum slim_status slim_rotate_model(struct slim_model **out,
     gather.work =
         (double)gather.stream.tokens * (double)(shape->arch->layers + 2);
     slim_progress_begin(&run->progress, title, 1.0);
-    if (status == SLIM_OK)
+    if (status == SLIM_OK) {
+        slim_activations_open(&gather.activations, run, gather.from,
+                              gather.tokens, 0);
         status = gather_all(&gather);
+        slim_activations_close(&gather.activations);
+    }
+    if (status == SLIM_OK)
+        slim_activations_tell(&gather.activations, rotate);
     if (status == SLIM_OK)
         status = turn_model(out, rotation, &gather, shape);
     close_gather(&gather);

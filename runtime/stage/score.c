@@ -238,6 +238,18 @@ static bool causes_score(struct slim_causes *causes, struct slim_run *run,
     return true;
 }
 
+/* What reads data goes through the model; Fisher's diagonal, by windows. */
+static bool streams_score(size_t *together, const struct slim_op *op,
+                          size_t windows)
+{
+    const struct slim_score_args *args = op->args;
+
+    (void)windows;
+    *together =
+        args->order == SLIM_ORDER_SECOND || args->order == SLIM_ORDER_MIXED;
+    return slim_op_sample(op) != NULL;
+}
+
 const struct slim_stage slim_stage_score = {
     .name = "score",
     .summary = "says how much each unit matters",
@@ -252,5 +264,7 @@ const struct slim_stage slim_stage_score = {
     .args_size = sizeof(struct slim_score_args),
     .resolve = resolve,
     .run = run,
-    .keep = { .causes = causes_score, .journal = true },
+    .keep = { .causes = causes_score,
+              .streams = streams_score,
+              .journal = true },
 };

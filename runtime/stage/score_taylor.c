@@ -2,7 +2,6 @@
 #include "runtime/stage/score.h"
 
 #include "base/text.h"
-#include "runtime/report.h"
 #include "runtime/store/activations.h"
 #include "runtime/store/journal.h"
 
@@ -57,8 +56,6 @@ struct taylor {
     size_t windows;
     bool fisher;
     struct collected *collected; /* by tensor->index */
-    struct slim_activations activations;
-    double asked; /* when the last part of the forward pass began */
 };
 
 static size_t elements(const struct slim_shape *shape,
@@ -215,60 +212,39 @@ static enum slim_status part_done(void *context, size_t done,
     return slim_journal_write(run->journal, done, json_object(), parts, count);
 }
 
-static bool recall(void *context, long part, float *stream, size_t count)
-{
-    struct taylor *taylor = context;
-
-    taylor->asked = slim_now();
-    return slim_activations_find(&taylor->activations, part, stream, count);
-}
-
-static void retain(void *context, long part, const float *stream, size_t count)
-{
-    struct taylor *taylor = context;
-
-    slim_activations_keep(&taylor->activations, part, stream, count,
-                          slim_now() - taylor->asked);
-}
-
-static void say_reused(const struct taylor *taylor)
-{
-    const struct slim_activations *a = &taylor->activations;
-
-    if (a->found)
-        slim_report_resumed(taylor->scoring->run, taylor->scoring->op, a->found,
-                            a->asked, "layers of the forward pass");
-}
-
 static enum slim_status collect(struct taylor *taylor)
 {
     struct slim_scoring *scoring = taylor->scoring;
     struct slim_run *run = scoring->run;
     const struct slim_tokens *tokens = scoring->tokens;
+    struct slim_activations activations;
+    const struct slim_stream_visit streams = { &activations,
+                                               slim_activations_recall,
+                                               slim_activations_retain };
     struct slim_gradient_visit visitor = { .context = taylor,
                                            .visit = visit,
                                            .per_sample = taylor->fisher,
                                            .spill =
                                                slim_run_spill(run, scoring->op),
                                            .wanted = wanted,
-                                           .recall = recall,
-                                           .retain = retain };
+                                           .streams = &streams };
     double loss = 0;
 
     if (run->journal) {
         visitor.resume = resume;
         visitor.done = part_done;
     }
-    slim_activations_open(&taylor->activations, run, scoring->model, tokens,
+    slim_activations_open(&activations, run, scoring->model, tokens,
                           taylor->fisher ? 1 : 0);
     slim_progress_begin(&run->progress, scoring->op->text, 1.0);
-    if (slim_model_gradients(&loss, scoring->model, tokens->ids,
-                             tokens->sequences, tokens->length, &visitor,
-                             run->kernels, tick, &run->progress,
-                             run->diag) != SLIM_OK)
-        return SLIM_FAILED;
+    enum slim_status status = slim_model_gradients(
+        &loss, scoring->model, tokens->ids, tokens->sequences, tokens->length,
+        &visitor, run->kernels, tick, &run->progress, run->diag);
+    slim_activations_close(&activations);
+    if (status != SLIM_OK)
+        return status;
     slim_progress_end(&run->progress);
-    say_reused(taylor);
+    slim_activations_tell(&activations, scoring->op);
     run->detail = slim_arena_printf(run->arena, "loss %.4g", loss);
     return SLIM_OK;
 }

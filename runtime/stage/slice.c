@@ -211,7 +211,7 @@ static bool causes_slice(struct slim_causes *causes, struct slim_run *run,
 const struct slim_stage slim_stage_slice = {
     .name = "slice",
     .summary = "remove the last columns of the rotated residual stream",
-    .version = 1,
+    .version = 2,
     .amount = { .required = true,
                 .units = units,
                 .percent = true,

@@ -3,6 +3,7 @@
 #define SLIM_WALK_H
 
 #include "runtime/stage/rotate.h"
+#include "runtime/store/activations.h"
 
 #include <jansson.h>
 
@@ -18,7 +19,10 @@ struct slim_walk {
     double *gram;
     float *normed; /* cov=normed: a group's vectors divided by their RMS */
     struct slim_basis here; /* basis of the site we stand at */
-    double done, work;      /* tokens through a layer: so far, and of all */
+    struct slim_activations activations;
+    bool dense; /* no site is cut, nor centered: the stream is the model's */
+    bool still; /* the stream is there already: no node runs */
+    double done, work; /* tokens through a layer: so far, and of all */
     json_t *layers; /* the layers that are done, as they are kept; NULL: there
                        is no journal */
 };

@@ -1,6 +1,8 @@
 /* memo.c - what a run knows of each operation: its key, and what is kept */
 #include "runtime/store/memo.h"
 
+#include "runtime/store/activations.h"
+
 #include "runtime/store/codec.h"
 
 #include <stdlib.h>
@@ -393,5 +395,6 @@ size_t slim_memo_plan(struct slim_run *run)
         op->cached = hit ? "hit" : "run";
         work += !hit && !op->stage->hidden;
     }
+    slim_activations_plan(run);
     return work;
 }

@@ -145,8 +145,8 @@ static double loss_moved(struct slim_kind_world *world,
     slim_model_set(copy, tensor, buffer, weight->size[0], weight->size[1]);
     slim_kind_check(world,
                     slim_model_nll(nll, copy, world->ids, SLIM_KIND_WINDOWS,
-                                   SLIM_KIND_LENGTH, 0, &slim_kernels_ref, NULL,
-                                   NULL, &world->diag));
+                                   SLIM_KIND_LENGTH, 0, NULL, &slim_kernels_ref,
+                                   NULL, NULL, &world->diag));
     for (size_t w = 0; w < SLIM_KIND_WINDOWS; w++)
         sum += nll[w];
     slim_model_free(copy);

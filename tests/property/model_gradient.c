@@ -88,7 +88,7 @@ static double loss_of(struct slim_model *model, const int32_t *ids,
 {
     double nll[WINDOWS], sum = 0.0;
 
-    assert_int_equal(slim_model_nll(nll, model, ids, WINDOWS, LENGTH, 0,
+    assert_int_equal(slim_model_nll(nll, model, ids, WINDOWS, LENGTH, 0, NULL,
                                     kernels, NULL, NULL, &diag),
                      SLIM_OK);
     for (size_t w = 0; w < WINDOWS; w++)

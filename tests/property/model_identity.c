@@ -399,11 +399,11 @@ static void test_memory_changes_nothing(void **state)
     double *few = SLIM_NEW_ARRAY(world->arena, MANY, double);
 
     slim_made_ids(ids, MANY * 4, made.vocab, 8);
-    assert_int_equal(slim_model_nll(all, world->model, ids, MANY, 4, 0,
+    assert_int_equal(slim_model_nll(all, world->model, ids, MANY, 4, 0, NULL,
                                     &slim_kernels_ref, NULL, NULL,
                                     &world->diag),
                      SLIM_OK);
-    assert_int_equal(slim_model_nll(few, world->model, ids, MANY, 4, 1,
+    assert_int_equal(slim_model_nll(few, world->model, ids, MANY, 4, 1, NULL,
                                     &slim_kernels_ref, NULL, NULL,
                                     &world->diag),
                      SLIM_OK);
