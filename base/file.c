@@ -115,6 +115,29 @@ void slim_map_close(struct slim_map *map)
     *map = (struct slim_map){ 0 };
 }
 
+/* Whole pages of a map, from the one with `from` in it on. */
+static void advise(const struct slim_map *map, const void *from, size_t length,
+                   int advice)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t at = (size_t)((const unsigned char *)from - map->data);
+    size_t first = at / page * page;
+
+    if (map->data && length > 0)
+        (void)madvise((void *)(uintptr_t)(map->data + first),
+                      at + length - first, advice);
+}
+
+void slim_map_fetch(const struct slim_map *map, const void *from, size_t length)
+{
+    advise(map, from, length, MADV_WILLNEED);
+}
+
+void slim_map_leave(const struct slim_map *map, const void *from, size_t length)
+{
+    advise(map, from, length, MADV_DONTNEED);
+}
+
 bool slim_file_exists(const char *path)
 {
     struct stat info;

@@ -27,6 +27,28 @@ SLIM_NODISCARD enum slim_status slim_map_open(struct slim_map *out,
                                               struct slim_diag *diag);
 void slim_map_close(struct slim_map *map);
 
+/* Part of a map is read soon, or not for long: its pages are fetched from the
+ * disk meanwhile, or leave this process's memory. Only a matter of time. */
+void slim_map_fetch(const struct slim_map *map, const void *from,
+                    size_t length);
+void slim_map_leave(const struct slim_map *map, const void *from,
+                    size_t length);
+
+/*
+ * Memory to be written that stands in a file without a name, in a directory:
+ * the system may move it there, and it is gone with its map. length > 0. Once
+ * sealed it can only be read, and its pages leave the process's memory.
+ */
+SLIM_NODISCARD enum slim_status slim_spill_open(struct slim_map *out,
+                                                const char *directory,
+                                                size_t length,
+                                                struct slim_span at,
+                                                struct slim_diag *diag);
+void slim_spill_seal(const struct slim_map *map);
+/* Where such files go without a store: $TMPDIR, else /var/tmp, which is seldom
+ * in memory, else the current directory. */
+const char *slim_spill_place(struct slim_arena *arena);
+
 /*
  * A file that appears under its name whole or not at all: bytes go to a
  * temporary name beside it; commit syncs and renames; abort (also of a file

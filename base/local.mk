@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libbase.a
     %D%/random.c \
     %D%/share.c \
     %D%/spawn.c \
+    %D%/spill.c \
     %D%/text.c \
     %D%/writer.c \
     %D%/yaml.c \

@@ -51,7 +51,7 @@ static bool is_due(struct countdown *countdown)
     return left == 1;
 }
 
-static bool fails_now(void)
+bool slim_file_fails(void)
 {
     if (is_due(&interruption))
         (void)raise(SIGINT);
@@ -102,7 +102,7 @@ enum slim_status slim_writer_put(struct slim_writer *writer, const void *bytes,
 {
     if (count == 0)
         return SLIM_OK;
-    if (fails_now() || fwrite(bytes, 1, count, writer->file) != count)
+    if (slim_file_fails() || fwrite(bytes, 1, count, writer->file) != count)
         return slim_file_failed(diag, at, "write", writer->path, errno);
     writer->written += count;
     return SLIM_OK;
@@ -130,7 +130,7 @@ static bool sync_directory(const char *path)
 enum slim_status slim_writer_commit(struct slim_writer *writer,
                                     struct slim_span at, struct slim_diag *diag)
 {
-    bool flushed = !fails_now() && fflush(writer->file) == 0 &&
+    bool flushed = !slim_file_fails() && fflush(writer->file) == 0 &&
                    fsync(fileno(writer->file)) == 0;
     int reason = errno;
     bool closed = fclose(writer->file) == 0;

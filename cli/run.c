@@ -54,6 +54,7 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
                              cli->arena),
             cli->arena, &project->diag),
     };
+    run->spill = slim_store_spill(run->store, cli->arena);
 }
 
 /* Files that say what a run was need what the store knows. */

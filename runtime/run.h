@@ -80,9 +80,11 @@ struct slim_run {
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail;              /* the middle of the finished line:
+    const char *detail;       /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
-    struct slim_store *store;        /* NULL: nothing is kept */
+    struct slim_store *store; /* NULL: nothing is kept */
+    const char *spill; /* folder for what stages make of weights, until it
+                          is saved or kept; NULL: memory */
     enum slim_hashing hashing;       /* of files that a run reads */
     struct slim_memo *memos;         /* [program->count], with a store */
     struct slim_digest input_digest; /* of the model, once it is known */

@@ -178,14 +178,13 @@ static enum slim_status give(struct slim_model *to,
                              const struct slim_tensor *tensor,
                              const struct matrix *w, struct slim_diag *diag)
 {
-    struct slim_buffer *buffer = slim_buffer_new(w->rows * w->cols);
+    struct slim_buffer *buffer = NULL;
 
-    if (!buffer)
-        return slim_fail(diag, "O001", (struct slim_span){ 0 },
-                         "out of memory for tensor \"%s\"", tensor->name);
+    if (slim_model_room(&buffer, to, tensor, w->rows, w->cols, diag) != SLIM_OK)
+        return SLIM_FAILED;
     for (size_t i = 0; i < w->rows * w->cols; i++)
         buffer->data[i] = (float)w->data[i];
-    slim_model_set(to, tensor, buffer, w->rows, w->cols);
+    slim_model_give(to, tensor, buffer, w->rows, w->cols);
     return SLIM_OK;
 }
 

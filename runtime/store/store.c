@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
 
@@ -62,6 +63,14 @@ struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
     }
     store->budget = find_budget(path);
     return store;
+}
+
+const char *slim_store_spill(const struct slim_store *store,
+                             struct slim_arena *arena)
+{
+    bool writes = store && store->writes && access(store->path, W_OK) == 0;
+
+    return writes ? store->path : slim_spill_place(arena);
 }
 
 char *slim_store_path(const struct slim_store *store, const char *kind,

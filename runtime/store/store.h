@@ -42,6 +42,11 @@ struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
  * $HOME/.cache/slimc. "none" is no store; NULL. */
 const char *slim_store_place(const char *given, struct slim_arena *arena);
 
+/* The folder of a store that is written, else slim_spill_place: for files that
+ * have no name. */
+const char *slim_store_spill(const struct slim_store *store,
+                             struct slim_arena *arena);
+
 /* "STORE/KIND/ab/cdef.." in the arena; `kind` may have a slash. */
 char *slim_store_path(const struct slim_store *store, const char *kind,
                       const struct slim_digest *name);
