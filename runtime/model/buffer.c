@@ -2,7 +2,7 @@
  * in a store's objects
  */
 #include "base/size.h"
-#include "runtime/model/model.h"
+#include "runtime/model/weight.h"
 
 #include <stdlib.h>
 
@@ -140,4 +140,48 @@ void slim_buffer_move(struct slim_buffer *buffer, struct slim_region *region,
     buffer->region = region;
     buffer->data = (float *)(uintptr_t)(region->map.data + at);
     slim_region_release(old);
+}
+
+/* The bytes of a tensor that lie in a file; NULL: none do. */
+static const struct slim_map *mapped(const void **from, size_t *bytes,
+                                     const struct slim_model *model,
+                                     const struct slim_tensor *tensor)
+{
+    const struct slim_weight *weight = &model->weights[tensor->index];
+    const struct slim_disk_tensor *disk = weight->disk;
+
+    if (weight->buffer) {
+        *from = weight->buffer->data;
+        *bytes = weight->buffer->count * sizeof(float);
+        return weight->buffer->region ? &weight->buffer->region->map : NULL;
+    }
+    if (!disk)
+        return NULL;
+    *bytes = slim_dtype_bits(disk->dtype) / 8;
+    for (size_t d = 0; d < disk->dims_count; d++)
+        *bytes *= (size_t)disk->dims[d];
+    *from = model->maps->items[disk->file].data + disk->offset;
+    return &model->maps->items[disk->file];
+}
+
+void slim_model_fetch(const struct slim_model *model,
+                      const struct slim_tensor *tensor)
+{
+    size_t bytes = 0;
+    const void *from = NULL;
+    const struct slim_map *map = mapped(&from, &bytes, model, tensor);
+
+    if (map)
+        slim_map_fetch(map, from, bytes);
+}
+
+void slim_model_leave(const struct slim_model *model,
+                      const struct slim_tensor *tensor)
+{
+    size_t bytes = 0;
+    const void *from = NULL;
+    const struct slim_map *map = mapped(&from, &bytes, model, tensor);
+
+    if (map)
+        slim_map_leave(map, from, bytes);
 }

@@ -79,10 +79,22 @@ SLIM_NODISCARD enum slim_status slim_model_read(
     float *out, struct slim_model *model, const struct slim_tensor *tensor,
     struct slim_diag *diag);
 
-/* The same rounded to bf16, without a detour where the file holds bf16. */
+/* Rows first..first + rows - 1 of it: a table need not be in memory whole. */
+SLIM_NODISCARD enum slim_status slim_model_read_rows(
+    float *out, struct slim_model *model, const struct slim_tensor *tensor,
+    size_t first, size_t rows, struct slim_diag *diag);
+
+/* All of it rounded to bf16, without a detour where the file holds bf16. */
 SLIM_NODISCARD enum slim_status slim_model_read_narrow(
     uint16_t *out, struct slim_model *model, const struct slim_tensor *tensor,
     const struct slim_narrow_kernels *kernels, struct slim_diag *diag);
+
+/* The tensor is read soon, or not for long: its pages are fetched from the disk
+ * meanwhile, or leave this process's memory. Only a matter of time. */
+void slim_model_fetch(const struct slim_model *model,
+                      const struct slim_tensor *tensor);
+void slim_model_leave(const struct slim_model *model,
+                      const struct slim_tensor *tensor);
 
 /* The tensor whose numbers these are: the embedding for a head that is tied to
  * it in the model's shape, else the tensor itself. */
