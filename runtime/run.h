@@ -80,7 +80,8 @@ struct slim_run {
     size_t budget;     /* bytes of memory that a stage may take in all; 0: what
                       the plan says */
     const char *spill; /* folder for what stages make of weights, until it
-                          is saved or kept; NULL: memory */
+                          is saved or kept, and for streams that do not fit
+                          the budget; NULL: memory */
     bool trial; /* of a sweep: stop at `keep`, this may not be the best */
     const struct slim_op *ended; /* the run stopped here, as it was asked to */
     const char *keep_axis;       /* of the `keep` that ended it */

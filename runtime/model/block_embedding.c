@@ -74,11 +74,10 @@ static void scale_by(float *x, size_t count, float scale)
 static enum slim_status take_rows(float *out, struct slim_step *step)
 {
     size_t width = slim_step_columns(step, SLIM_EMBEDDING_WEIGHT);
-    const float *table = NULL;
 
-    if (slim_step_table(&table, step, SLIM_EMBEDDING_WEIGHT) != SLIM_OK)
+    if (slim_step_embed(out, step, SLIM_EMBEDDING_WEIGHT, step->batch->ids) !=
+        SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(out, table, step->batch->ids, step->tokens, width);
     scale_by(out, step->tokens * width, embedding_scale(step));
     return SLIM_OK;
 }
@@ -95,22 +94,21 @@ static enum slim_status narrow_rows(float **out, struct slim_step *step)
 
 static enum slim_status add_positions(struct slim_step *step)
 {
-    const float *positions = NULL;
     float *added = NULL;
     int32_t *rows = NULL;
 
-    if (slim_step_table(&positions, step, SLIM_EMBEDDING_POSITIONS) != SLIM_OK)
-        return SLIM_FAILED;
-    if (!positions)
+    if (!slim_step_weight(step, SLIM_EMBEDDING_POSITIONS))
         return SLIM_OK;
     if (slim_step_part(&added, step, &step->layer->work, WORK_ADDED,
                        step->tokens, step->width_out) != SLIM_OK ||
         position_rows(&rows, step) != SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(added, positions, rows, step->tokens, step->width_out);
-    slim_add(step->y, added, step->tokens * step->width_out);
+    enum slim_status status =
+        slim_step_embed(added, step, SLIM_EMBEDDING_POSITIONS, rows);
+    if (status == SLIM_OK)
+        slim_add(step->y, added, step->tokens * step->width_out);
     free(rows);
-    return SLIM_OK;
+    return status;
 }
 
 static enum slim_status embedding_forward(struct slim_step *step)
