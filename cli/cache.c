@@ -66,9 +66,32 @@ static int collect(struct slim_cli *cli, struct slim_store *store)
     size_t entries;
     uint64_t freed = slim_store_gc(store, store->budget, &entries);
 
-    printf("freed %s, %zu entries left\n", slim_text_bytes(cli->arena, freed),
-           entries);
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:I,s:I}", "v", 1, "event", "freed",
+                               "bytes", (json_int_t)freed, "entries",
+                               (json_int_t)entries));
+    else
+        printf("freed %s, %zu entries left\n",
+               slim_text_bytes(cli->arena, freed), entries);
     return slim_cli_report(cli, &cli->diag);
+}
+
+static void print_causes(const struct slim_cli *cli, const struct slim_kept *e,
+                         const char *key)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json)) {
+        json_t *causes = json_object();
+        for (size_t c = 0; c < e->cause_count; c++)
+            json_object_set_new(causes, e->causes[c].name,
+                                json_string(e->causes[c].value));
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:s,s:o}", "v", 1, "event",
+                               "causes", "key", key, "text", e->text, "causes",
+                               causes));
+        return;
+    }
+    printf("%s %s\n", key, e->text);
+    for (size_t c = 0; c < e->cause_count; c++)
+        printf("    %-12s %s\n", e->causes[c].name, e->causes[c].value);
 }
 
 static int why(struct slim_cli *cli, struct slim_store *store)
@@ -86,9 +109,7 @@ static int why(struct slim_cli *cli, struct slim_store *store)
         if (strncmp(key, prefix, strlen(prefix)) != 0)
             continue;
         found++;
-        printf("%s %s\n", key, e->text);
-        for (size_t c = 0; c < e->cause_count; c++)
-            printf("    %-12s %s\n", e->causes[c].name, e->causes[c].value);
+        print_causes(cli, e, key);
     }
     if (found == 0)
         (void)slim_fail(&cli->diag, "I602", (struct slim_span){ 0 },
@@ -103,8 +124,13 @@ static int pin(struct slim_cli *cli, struct slim_store *store)
     struct slim_ledger *record;
 
     if (slim_ledger_read(&record, lock, &cli->diag) == SLIM_OK &&
-        slim_store_pin(store, lock))
-        printf("what %s names stays while the file is there\n", lock);
+        slim_store_pin(store, lock)) {
+        if (slim_cli_has(cli, SLIM_OPTION_json))
+            slim_cli_put(json_pack("{s:i,s:s,s:s}", "v", 1, "event", "pinned",
+                                   "file", lock));
+        else
+            printf("what %s names stays while the file is there\n", lock);
+    }
     return slim_cli_report(cli, &cli->diag);
 }
 
@@ -113,7 +139,13 @@ static int verify(struct slim_cli *cli, struct slim_store *store)
     size_t files, bad;
 
     slim_store_verify(store, &files, &bad);
-    printf("%zu files, %zu altered%s\n", files, bad, bad ? " and removed" : "");
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:I,s:I}", "v", 1, "event", "verified",
+                               "files", (json_int_t)files, "altered",
+                               (json_int_t)bad));
+    else
+        printf("%zu files, %zu altered%s\n", files, bad,
+               bad ? " and removed" : "");
     return slim_cli_report(cli, &cli->diag);
 }
 

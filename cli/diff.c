@@ -78,28 +78,54 @@ static const struct slim_program *point_of(const struct slim_program *programs,
     return programs;
 }
 
+/* ' ': at a point that both have; '-', '+': one of them has it. */
+static void put_point(const struct slim_cli *cli, char sign, const char *name)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:s}", "v", 1, "event", "point",
+                               "point", name, "in",
+                               sign == ' '   ? "both"
+                               : sign == '-' ? "first"
+                                             : "second"));
+    else
+        printf(sign == ' ' ? "%cpoint %s\n" : " %c point %s\n", sign, name);
+}
+
 /* Points by name; of those that are in one recipe only, the name. */
-static bool compare_programs(const struct slim_program *a,
+static bool compare_programs(const struct slim_cli *cli,
+                             const struct slim_program *a,
                              const struct slim_program *b)
 {
     bool several = (a && a->next) || (b && b->next), same = true;
+    bool json = slim_cli_has(cli, SLIM_OPTION_json);
 
     for (const struct slim_program *p = a; p; p = p->next) {
         const struct slim_program *other = point_of(b, name_of(p));
         if (!several)
             other = b;
         if (several && other)
-            printf(" point %s\n", name_of(p));
+            put_point(cli, ' ', name_of(p));
         if (!other)
-            printf(" - point %s\n", name_of(p));
-        same = other && slim_program_compare(p, other, stdout) && same;
+            put_point(cli, '-', name_of(p));
+        same = other && slim_program_compare(p, other, stdout, json) && same;
     }
     for (const struct slim_program *p = b; p; p = p->next)
         if (several && !point_of(a, name_of(p))) {
-            printf(" + point %s\n", name_of(p));
+            put_point(cli, '+', name_of(p));
             same = false;
         }
     return same;
+}
+
+/* That nothing differs: `what` is alike, `line` says it to people. */
+static void put_same(const struct slim_cli *cli, const char *what,
+                     const char *line)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", "same", "what", what));
+    else if (!slim_cli_has(cli, SLIM_OPTION_quiet))
+        puts(line);
 }
 
 static int diff_recipes(struct slim_cli *cli)
@@ -113,12 +139,12 @@ static int diff_recipes(struct slim_cli *cli)
     int other = compile(&b, cli, cli->operands[1], model);
     if (code || other)
         return code ? code : other;
-    if (!compare_programs(a.program, b.program))
+    if (!compare_programs(cli, a.program, b.program))
         return 8;
     bool text = a.source.length == b.source.length &&
                 memcmp(a.source.text, b.source.text, a.source.length) == 0;
-    if (!slim_cli_has(cli, SLIM_OPTION_quiet))
-        puts(text ? "the same text"
+    put_same(cli, text ? "text" : "meaning",
+             text ? "the same text"
                   : "nothing to do: the text differs, the meaning does not");
     return 0;
 }
@@ -180,11 +206,12 @@ static int diff_results(struct slim_cli *cli)
     if (status == SLIM_OK)
         status = read_side(&b, cli, cli->operands[1]);
     if (status == SLIM_OK)
-        same = slim_report_compare(&text, a, b, cli->arena);
+        same = slim_report_compare(
+            &text, a, b, slim_cli_has(cli, SLIM_OPTION_json), cli->arena);
     if (text.length)
         fputs(text.data, stdout);
-    else if (status == SLIM_OK && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        puts("no difference");
+    else if (status == SLIM_OK)
+        put_same(cli, "results", "no difference");
     slim_text_free(&text);
     json_decref(a);
     json_decref(b);

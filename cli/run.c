@@ -167,6 +167,21 @@ static bool read_shard(struct slim_cli *cli, size_t *shard, size_t *shards)
     return true;
 }
 
+static void say_passed(const struct slim_cli *cli,
+                       const struct slim_points *points)
+{
+    size_t failed = points->broken + points->unmet;
+    size_t count = points->done + failed;
+
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:I,s:I}", "v", 1, "event", "points",
+                               "points", (json_int_t)count, "failed",
+                               (json_int_t)failed));
+    else if (failed > 0)
+        fprintf(stderr, "slimc: %zu of %zu points did not pass\n", failed,
+                count);
+}
+
 /* A sweep: its points, then one summary. Returns the exit code. */
 static int run_points(struct slim_project *project, struct slim_cli *cli,
                       const struct slim_run *run, size_t shard, size_t shards)
@@ -189,10 +204,8 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
     else
         json_decref(points.records);
     int code = slim_cli_report(cli, &project->diag);
-    if (status == SLIM_OK && points.broken + points.unmet > 0)
-        fprintf(stderr, "slimc: %zu of %zu points did not pass\n",
-                points.broken + points.unmet,
-                points.done + points.broken + points.unmet);
+    if (status == SLIM_OK)
+        say_passed(cli, &points);
     return code ? code : points.code;
 }
 

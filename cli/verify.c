@@ -16,6 +16,15 @@ static bool is_verb(const char *name)
     return false;
 }
 
+static void say_same(const struct slim_cli *cli, const char *lock)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", "same", "lock", lock));
+    else if (!slim_cli_has(cli, SLIM_OPTION_quiet))
+        printf("   the same bytes as %s says\n", lock);
+}
+
 int slim_command_verify(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
@@ -41,10 +50,8 @@ int slim_command_verify(struct slim_cli *cli)
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;
     run.recipe_text = "";
-    if (slim_cli_execute(&run, cli) == SLIM_OK &&
-        !slim_cli_has(cli, SLIM_OPTION_quiet) &&
-        !slim_cli_has(cli, SLIM_OPTION_json))
-        printf("   the same bytes as %s says\n", cli->operands[0]);
+    if (slim_cli_execute(&run, cli) == SLIM_OK)
+        say_same(cli, record->path);
     int code = slim_cli_report(cli, &project.diag);
     return run.differs ? EXIT_OTHER : code;
 }

@@ -6,6 +6,7 @@ noinst_LIBRARIES += %D%/libreport.a
     %D%/compare.c \
     %D%/gnuplot.c \
     %D%/html.c \
+    %D%/objects.c \
     %D%/plot.c \
     %D%/read.c \
     %D%/table.c
