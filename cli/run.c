@@ -56,6 +56,31 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
     };
 }
 
+void slim_cli_start(struct slim_run *run, const struct slim_cli *cli)
+{
+    FILE *quiet =
+        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
+
+    if (quiet)
+        run->progress.out = quiet;
+    slim_cli_print_maps(cli, run->progress.out);
+    slim_interrupt_install();
+}
+
+enum slim_status slim_cli_execute(struct slim_run *run)
+{
+    enum slim_status status = slim_run_program(run);
+
+    slim_tokenizer_close(run->tokenizer);
+    return status;
+}
+
+void slim_cli_close(struct slim_run *run)
+{
+    if (run->progress.out != stdout)
+        (void)fclose(run->progress.out);
+}
+
 /* Files that say what a run was need what the store knows. */
 static enum slim_status open_record(struct slim_run *run,
                                     const struct slim_cli *cli)
@@ -72,22 +97,6 @@ static enum slim_status open_record(struct slim_run *run,
         return SLIM_OK;
     enum slim_status status = slim_ledger_read(&record, locked, run->diag);
     run->locked = record;
-    return status;
-}
-
-enum slim_status slim_cli_execute(struct slim_run *run, struct slim_cli *cli)
-{
-    FILE *quiet =
-        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
-
-    if (quiet)
-        run->progress.out = quiet;
-    slim_cli_print_maps(cli, run->progress.out);
-    slim_interrupt_install();
-    enum slim_status status = slim_run_program(run);
-    slim_tokenizer_close(run->tokenizer);
-    if (quiet)
-        fclose(quiet);
     return status;
 }
 
@@ -212,10 +221,9 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
 static int run_once(struct slim_project *project, struct slim_cli *cli,
                     struct slim_run *run)
 {
-    enum slim_status status = slim_run_program(run);
+    enum slim_status status = slim_cli_execute(run);
     json_t *points = json_array();
 
-    slim_tokenizer_close(run->tokenizer);
     json_array_append_new(points, slim_record_point(run, "done"));
     if (status == SLIM_OK)
         (void)!write_results(project, cli, run, points,
@@ -228,34 +236,25 @@ static int run_once(struct slim_project *project, struct slim_cli *cli,
 
 static int run_project(struct slim_project *project, struct slim_cli *cli)
 {
-    FILE *quiet =
-        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
     struct slim_run run;
     bool sweep = project->program->point != NULL;
     size_t shard = 1, shards = 1;
-    int code;
 
     if (!read_shard(cli, &shard, &shards))
         return slim_cli_usage(cli, "--shard takes I/N: the I-th of N parts");
     if (slim_cli_has(cli, SLIM_OPTION_shard) && !sweep)
         return slim_cli_usage(cli, "--shard: the recipe has no sweep");
     slim_cli_store(&run, project, cli);
-    if (quiet)
-        run.progress.out = quiet;
     run.recipe_text = slim_project_text(project);
     if (open_record(&run, cli) != SLIM_OK ||
         slim_results_check(project, cli) != SLIM_OK)
         return slim_cli_report(cli, &project->diag);
-    slim_cli_print_maps(cli, run.progress.out);
-    slim_interrupt_install();
-    if (sweep)
-        code = run_points(project, cli, &run, shard, shards);
-    else
-        code = run_once(project, cli, &run);
+    slim_cli_start(&run, cli);
+    int code = sweep ? run_points(project, cli, &run, shard, shards)
+                     : run_once(project, cli, &run);
     if (run.store)
         slim_store_tidy(run.store);
-    if (quiet)
-        fclose(quiet);
+    slim_cli_close(&run);
     return code;
 }
 

@@ -50,8 +50,10 @@ int slim_command_verify(struct slim_cli *cli)
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;
     run.recipe_text = "";
-    if (slim_cli_execute(&run, cli) == SLIM_OK)
+    slim_cli_start(&run, cli);
+    if (slim_cli_execute(&run) == SLIM_OK)
         say_same(cli, record->path);
+    slim_cli_close(&run);
     int code = slim_cli_report(cli, &project.diag);
     return run.differs ? EXIT_OTHER : code;
 }
