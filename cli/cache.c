@@ -76,17 +76,17 @@ static int collect(struct slim_cli *cli, struct slim_store *store)
     return slim_cli_report(cli, &cli->diag);
 }
 
-static void print_why(const struct slim_cli *cli, const struct slim_kept *e,
-                      const char *key)
+static void print_causes(const struct slim_cli *cli, const struct slim_kept *e,
+                         const char *key)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
         json_t *causes = json_object();
-
         for (size_t c = 0; c < e->cause_count; c++)
-            (void)json_object_set_new(causes, e->causes[c].name,
-                                      json_string(e->causes[c].value));
-        slim_cli_put(json_pack("{s:i,s:s,s:s,s:s,s:o}", "v", 1, "event", "why",
-                               "key", key, "text", e->text, "causes", causes));
+            json_object_set_new(causes, e->causes[c].name,
+                                json_string(e->causes[c].value));
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:s,s:o}", "v", 1, "event",
+                               "causes", "key", key, "text", e->text, "causes",
+                               causes));
         return;
     }
     printf("%s %s\n", key, e->text);
@@ -109,7 +109,7 @@ static int why(struct slim_cli *cli, struct slim_store *store)
         if (strncmp(key, prefix, strlen(prefix)) != 0)
             continue;
         found++;
-        print_why(cli, e, key);
+        print_causes(cli, e, key);
     }
     if (found == 0)
         (void)slim_fail(&cli->diag, "I602", (struct slim_span){ 0 },
@@ -127,7 +127,7 @@ static int pin(struct slim_cli *cli, struct slim_store *store)
         slim_store_pin(store, lock)) {
         if (slim_cli_has(cli, SLIM_OPTION_json))
             slim_cli_put(json_pack("{s:i,s:s,s:s}", "v", 1, "event", "pinned",
-                                   "lock", lock));
+                                   "file", lock));
         else
             printf("what %s names stays while the file is there\n", lock);
     }

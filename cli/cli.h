@@ -132,9 +132,12 @@ SLIM_NODISCARD enum slim_status slim_cli_project(struct slim_project *project,
  * happened yet. */
 void slim_cli_store(struct slim_run *run, struct slim_project *project,
                     struct slim_cli *cli);
-/* Runs it, and closes what it opened. */
-SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run,
-                                                 struct slim_cli *cli);
+/* From here on it is silent with --quiet, and Ctrl-C ends it: says what stands
+ * in for data sets. After it slim_cli_close. */
+void slim_cli_start(struct slim_run *run, const struct slim_cli *cli);
+void slim_cli_close(struct slim_run *run);
+/* Runs it, and closes the tokenizer that it opened. */
+SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run);
 /* What --memory says, in bytes; 0: nothing. False: it cannot be read. */
 bool slim_cli_memory(uint64_t *out, const struct slim_cli *cli);
 /* Gives every program that budget. Fails with O301, and the smallest that

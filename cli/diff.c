@@ -5,8 +5,6 @@
 #include "base/spawn.h"
 #include "report/report.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
@@ -23,52 +21,6 @@ static bool ends_with(const char *text, const char *end)
 static enum kind kind_of(const char *operand)
 {
     return ends_with(operand, ".slim") ? KIND_RECIPE : KIND_RESULTS;
-}
-
-/* ---- what is said ---- */
-
-/* A line as an object: what is gone ("-"), new ("+"), changed (""), and the
- * point of a sweep that it is of. */
-static void put_line(const char *line, size_t length, const char **point,
-                     struct slim_arena *arena)
-{
-    const char *sign = line[1] == '-' ? "-" : line[1] == '+' ? "+" : "";
-    size_t indent = *sign ? 3 : strspn(line, " ");
-
-    if (length <= indent)
-        return;
-    const char *text =
-        slim_arena_strndup(arena, line + indent, length - indent);
-    if (!*sign && strncmp(text, "point ", 6) == 0) {
-        *point = text + 6;
-        return;
-    }
-    slim_cli_put(json_pack("{s:i,s:s,s:s?,s:s,s:s}", "v", 1, "event",
-                           "difference", "point", *point, "sign", sign, "text",
-                           text));
-}
-
-/* The differences, then whether there are any. `words` says what is not seen
- * of them. */
-static int conclude(struct slim_cli *cli, const char *differences, bool same,
-                    const char *words)
-{
-    const char *point = NULL;
-
-    if (!slim_cli_has(cli, SLIM_OPTION_json)) {
-        fputs(differences, stdout);
-        if (same && !slim_cli_has(cli, SLIM_OPTION_quiet))
-            puts(words);
-        return same ? 0 : 8;
-    }
-    for (const char *at = differences; *at;) {
-        size_t length = strcspn(at, "\n");
-        put_line(at, length, &point, cli->arena);
-        at += length + (at[length] == '\n');
-    }
-    slim_cli_put(json_pack("{s:i,s:s,s:b,s:s?}", "v", 1, "event", "diff",
-                           "same", same, "text", same ? words : NULL));
-    return same ? 0 : 8;
 }
 
 /* ---- recipes ---- */
@@ -126,43 +78,54 @@ static const struct slim_program *point_of(const struct slim_program *programs,
     return programs;
 }
 
+/* ' ': at a point that both have; '-', '+': one of them has it. */
+static void put_point(const struct slim_cli *cli, char sign, const char *name)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:s,s:s}", "v", 1, "event", "point",
+                               "point", name, "in",
+                               sign == ' '   ? "both"
+                               : sign == '-' ? "first"
+                                             : "second"));
+    else
+        printf(sign == ' ' ? "%cpoint %s\n" : " %c point %s\n", sign, name);
+}
+
 /* Points by name; of those that are in one recipe only, the name. */
-static bool compare_programs(FILE *out, const struct slim_program *a,
+static bool compare_programs(const struct slim_cli *cli,
+                             const struct slim_program *a,
                              const struct slim_program *b)
 {
     bool several = (a && a->next) || (b && b->next), same = true;
+    bool json = slim_cli_has(cli, SLIM_OPTION_json);
 
     for (const struct slim_program *p = a; p; p = p->next) {
         const struct slim_program *other = point_of(b, name_of(p));
         if (!several)
             other = b;
         if (several && other)
-            fprintf(out, " point %s\n", name_of(p));
+            put_point(cli, ' ', name_of(p));
         if (!other)
-            fprintf(out, " - point %s\n", name_of(p));
-        same = other && slim_program_compare(p, other, out) && same;
+            put_point(cli, '-', name_of(p));
+        same = other && slim_program_compare(p, other, stdout, json) && same;
     }
     for (const struct slim_program *p = b; p; p = p->next)
         if (several && !point_of(a, name_of(p))) {
-            fprintf(out, " + point %s\n", name_of(p));
+            put_point(cli, '+', name_of(p));
             same = false;
         }
     return same;
 }
 
-/* As text, which the caller frees. */
-static bool compare_all(char **text, const struct slim_project *a,
-                        const struct slim_project *b)
+/* That nothing differs: `what` is alike, `line` says it to people. */
+static void put_same(const struct slim_cli *cli, const char *what,
+                     const char *line)
 {
-    size_t length;
-    FILE *out = open_memstream(text, &length);
-
-    if (!out)
-        slim_out_of_memory("the differences");
-    bool same = compare_programs(out, a->program, b->program);
-    if (fclose(out) != 0)
-        slim_out_of_memory("the differences");
-    return same;
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", "same", "what", what));
+    else if (!slim_cli_has(cli, SLIM_OPTION_quiet))
+        puts(line);
 }
 
 static int diff_recipes(struct slim_cli *cli)
@@ -176,16 +139,14 @@ static int diff_recipes(struct slim_cli *cli)
     int other = compile(&b, cli, cli->operands[1], model);
     if (code || other)
         return code ? code : other;
+    if (!compare_programs(cli, a.program, b.program))
+        return 8;
     bool text = a.source.length == b.source.length &&
                 memcmp(a.source.text, b.source.text, a.source.length) == 0;
-    char *differences = NULL;
-    bool same = compare_all(&differences, &a, &b);
-    code = conclude(
-        cli, differences, same,
-        text ? "the same text"
-             : "nothing to do: the text differs, the meaning does not");
-    free(differences);
-    return code;
+    put_same(cli, text ? "text" : "meaning",
+             text ? "the same text"
+                  : "nothing to do: the text differs, the meaning does not");
+    return 0;
 }
 
 /* ---- results and models ---- */
@@ -245,15 +206,17 @@ static int diff_results(struct slim_cli *cli)
     if (status == SLIM_OK)
         status = read_side(&b, cli, cli->operands[1]);
     if (status == SLIM_OK)
-        same = slim_report_compare(&text, a, b, cli->arena);
+        same = slim_report_compare(
+            &text, a, b, slim_cli_has(cli, SLIM_OPTION_json), cli->arena);
+    if (text.length)
+        fputs(text.data, stdout);
+    else if (status == SLIM_OK)
+        put_same(cli, "results", "no difference");
+    slim_text_free(&text);
     json_decref(a);
     json_decref(b);
-    int code = status == SLIM_OK ? conclude(cli, text.data ? text.data : "",
-                                            same, "no difference")
-                                 : 0;
-    slim_text_free(&text);
-    int failed = slim_cli_report(cli, &cli->diag);
-    return failed ? failed : code;
+    int code = slim_cli_report(cli, &cli->diag);
+    return code ? code : same ? 0 : 8;
 }
 
 int slim_command_diff(struct slim_cli *cli)

@@ -98,175 +98,173 @@ static double edge(struct slim_run *run, const struct slim_op *op,
     return inside;
 }
 
-/* Why a stage is kept or runs. */
-struct reason {
+/* What is said of one operation. */
+struct verdict {
     const struct slim_op *op;
     const struct slim_memo *memo;
-    const char *why;              /* it runs; NULL: it is kept */
-    const struct slim_kept *near; /* differs in the causes below; or NULL */
-    double low, high;             /* amounts that `near` serves; equal: none */
+    const struct slim_kept *near; /* the nearest that is kept, or NULL */
+    const char *reason;           /* NULL: the causes say it, or it is kept */
+    double low, high;             /* amounts that would hit; equal: none */
 };
 
-static void find_interval(struct reason *reason, struct slim_run *run)
+static void find_interval(struct verdict *v, struct slim_run *run)
 {
-    const struct slim_op *op = reason->op;
-    double was = reason->near->amount, step = was / 2.0;
+    const struct slim_op *op = v->op;
+    double was = v->near->amount, step = was / 2.0;
 
     if (op->amount.kind == SLIM_QUANTITY_NONE || !op->stage->keep.causes ||
-        !comes_to(run, op, was, reason->near) || !(step > 0.0))
+        !comes_to(run, op, was, v->near) || !(step > 0.0))
         return;
-    reason->low = edge(run, op, was, was - step, reason->near);
-    reason->high = edge(run, op, was, was + step, reason->near);
+    v->low = edge(run, op, was, was - step, v->near);
+    v->high = edge(run, op, was, was + step, v->near);
 }
 
-static struct reason find_reason(struct slim_run *run, const struct slim_op *op,
-                                 const struct slim_listing *listing)
+static void judge_miss(struct verdict *v, struct slim_run *run,
+                       const struct slim_listing *listing)
 {
-    const struct slim_memo *memo = &run->memos[op->id];
-    struct reason reason = { .op = op, .memo = memo };
-
-    if (memo->hit)
-        return reason;
-    if (!memo->keyed) {
-        reason.why = "what it reads is not known before it is made";
-        return reason;
+    if (!v->memo->keyed) {
+        v->reason = "what it reads is not known before it is made";
+        return;
     }
-    const struct slim_kept *near = nearest(run, op, listing);
-    if (!near) {
-        reason.why =
-            slim_arena_printf(run->arena, "no '%s' is kept", op->stage->name);
-    } else if (slim_digest_same(&near->key, &memo->key)) {
-        reason.why = "what it left outside is not there any more";
-    } else {
-        reason.why = slim_arena_printf(
-            run->arena,
-            "%zu of %zu causes differ from the nearest that is kept",
-            distance(&memo->causes, near), memo->causes.count);
-        reason.near = near;
-        find_interval(&reason, run);
-    }
-    return reason;
+    v->near = nearest(run, v->op, listing);
+    if (!v->near)
+        v->reason = slim_arena_printf(run->arena, "no '%s' is kept",
+                                      v->op->stage->name);
+    else if (slim_digest_same(&v->near->key, &v->memo->key))
+        v->reason = "what it left outside is not there any more";
+    else
+        find_interval(v, run);
 }
 
 /* ---- for people ---- */
 
-static void print_causes(const struct reason *reason, struct slim_arena *arena)
+static void print_causes(const struct slim_run *run, const struct verdict *v)
 {
-    const struct slim_causes *causes = &reason->memo->causes;
-    const struct slim_kept *near = reason->near;
+    const struct slim_causes *causes = &v->memo->causes;
     struct slim_text same = { 0 };
     size_t line = 0, column = 0;
 
-    slim_span_place(reason->op->span, &line, &column);
+    slim_span_place(v->op->span, &line, &column);
     for (size_t i = 0; i < causes->count; i++) {
         const struct slim_cause *c = &causes->items[i];
-        if (differs(c, near))
-            printf("  %-12s %s, was %s\n", c->name, brief(arena, c->value),
-                   brief(arena, value_of(near, c->name)));
+        if (differs(c, v->near))
+            printf("  %-12s %s, was %s\n", c->name, brief(run->arena, c->value),
+                   brief(run->arena, value_of(v->near, c->name)));
         else
             slim_text_printf(&same, " %s", c->name);
     }
     printf("  %-12s '%s', was '%s'\n",
-           slim_arena_printf(arena, "line %zu", line), reason->op->text,
-           near->text);
+           slim_arena_printf(run->arena, "line %zu", line), v->op->text,
+           v->near->text);
     if (same.length)
         printf("  %-12s%s\n", "same", same.data);
     slim_text_free(&same);
 }
 
-static void print_reason(const struct reason *reason, struct slim_arena *arena)
+static void print_verdict(const struct slim_run *run, const struct verdict *v)
 {
-    const struct slim_op *op = reason->op;
-    const struct slim_kept *near = reason->near, *kept = reason->memo->entry;
-    const char *sign = op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
+    const struct slim_memo *memo = v->memo;
+    const char *sign = v->op->amount.kind == SLIM_QUANTITY_PERCENT ? "%" : "";
     char key[65];
 
-    if (!reason->why) {
-        slim_digest_hex(key, &reason->memo->key);
-        printf("%s  kept %.8s, made by %s in %s\n", op->text, key,
-               kept->recipe ? kept->recipe : "?",
-               slim_text_seconds(arena, kept->seconds));
+    if (memo->hit) {
+        slim_digest_hex(key, &memo->key);
+        printf("%s  kept %.8s, made by %s in %s\n", v->op->text, key,
+               memo->entry->recipe ? memo->entry->recipe : "?",
+               slim_text_seconds(run->arena, memo->entry->seconds));
         return;
     }
-    printf("%s  runs: %s", op->text, reason->why);
-    if (near) {
-        slim_digest_hex(key, &near->key);
-        printf(", %.8s (%s)", key, near->recipe ? near->recipe : "");
+    if (v->reason) {
+        printf("%s  runs: %s\n", v->op->text, v->reason);
+        return;
     }
-    putchar('\n');
-    if (near)
-        print_causes(reason, arena);
-    if (reason->low < reason->high)
-        printf("  %-12s any amount from %.2f%s to %.2f%s\n", "kept is",
-               reason->low, sign, reason->high, sign);
+    slim_digest_hex(key, &v->near->key);
+    printf("%s  runs: %zu of %zu causes differ from the nearest that is kept, "
+           "%.8s (%s)\n",
+           v->op->text, distance(&memo->causes, v->near), memo->causes.count,
+           key, v->near->recipe ? v->near->recipe : "");
+    print_causes(run, v);
+    if (v->low < v->high)
+        printf("  %-12s any amount from %.2f%s to %.2f%s\n", "kept is", v->low,
+               sign, v->high, sign);
 }
 
-/* ---- for programs ---- */
+/* ---- as JSON ---- */
 
-/* {"NAME": {"now": .., "was": ..}, ..} of the causes that differ. */
-static json_t *causes_to_json(const struct reason *reason)
+static json_t *digest_json(const struct slim_digest *digest)
 {
-    const struct slim_causes *causes = &reason->memo->causes;
-    json_t *object = json_object();
+    char hex[65];
+
+    slim_digest_hex(hex, digest);
+    return json_string(hex);
+}
+
+static void add_kept(json_t *line, const struct slim_kept *e)
+{
+    json_object_set_new(line, "kept", digest_json(&e->key));
+    json_object_set_new(line, "kept_text", json_string(e->text));
+    json_object_set_new(line, "kept_recipe",
+                        e->recipe ? json_string(e->recipe) : json_null());
+    json_object_set_new(line, "kept_seconds", json_real(e->seconds));
+}
+
+/* Every cause with its value; of what differs also what it was. */
+static json_t *causes_json(const struct verdict *v)
+{
+    const struct slim_causes *causes = &v->memo->causes;
+    json_t *list = json_array();
 
     for (size_t i = 0; i < causes->count; i++) {
         const struct slim_cause *c = &causes->items[i];
-        if (differs(c, reason->near))
-            (void)json_object_set_new(
-                object, c->name,
-                json_pack("{s:s,s:s?}", "now", c->value, "was",
-                          value_of(reason->near, c->name)));
+        json_t *one =
+            json_pack("{s:s,s:s}", "name", c->name, "value", c->value);
+        const char *was = value_of(v->near, c->name);
+        if (differs(c, v->near))
+            json_object_set_new(one, "was",
+                                was ? json_string(was) : json_null());
+        json_array_append_new(list, one);
     }
-    return object;
+    return list;
 }
 
-static void add_near(json_t *object, const struct reason *reason)
+static void put_verdict(const struct verdict *v)
 {
-    char key[65];
+    size_t number = 0, column = 0;
+    bool hit = v->memo->hit;
 
-    slim_digest_hex(key, &reason->near->key);
-    (void)json_object_update_new(
-        object, json_pack("{s:s,s:s?,s:s,s:o}", "nearest", key, "recipe",
-                          reason->near->recipe, "was", reason->near->text,
-                          "differs", causes_to_json(reason)));
-    if (reason->low < reason->high)
-        (void)json_object_set_new(
-            object, "kept_from_to",
-            json_pack("[f,f]", reason->low, reason->high));
-}
-
-static void put_reason(const struct reason *reason)
-{
-    const struct slim_memo *memo = reason->memo;
-    json_t *object = json_pack("{s:i,s:s,s:s,s:s,s:b}", "v", 1, "event",
-                               "explain", "stage", reason->op->stage->name,
-                               "text", reason->op->text, "kept", !reason->why);
-    char key[65];
-
-    if (memo->keyed) {
-        slim_digest_hex(key, &memo->key);
-        (void)json_object_set_new(object, "key", json_string(key));
+    slim_span_place(v->op->span, &number, &column);
+    json_t *line =
+        json_pack("{s:i,s:s,s:s,s:s,s:I,s:s}", "v", 1, "event", "explain",
+                  "stage", v->op->stage->name, "text", v->op->text, "line",
+                  (json_int_t)number, "cache", hit ? "hit" : "miss");
+    if (v->memo->keyed)
+        json_object_set_new(line, "key", digest_json(&v->memo->key));
+    if (hit)
+        add_kept(line, v->memo->entry);
+    else if (v->reason)
+        json_object_set_new(line, "reason", json_string(v->reason));
+    else {
+        add_kept(line, v->near);
+        json_object_set_new(line, "causes", causes_json(v));
     }
-    if (reason->why)
-        (void)json_object_set_new(object, "why", json_string(reason->why));
-    else
-        (void)json_object_update_new(
-            object, json_pack("{s:s?,s:f}", "recipe", memo->entry->recipe,
-                              "seconds", memo->entry->seconds));
-    if (reason->near)
-        add_near(object, reason);
-    slim_cli_put(object);
+    if (v->low < v->high)
+        json_object_set_new(line, "amounts",
+                            json_pack("[f,f]", v->low, v->high));
+    slim_cli_put(line);
 }
 
-static void explain(struct slim_run *run, const struct slim_op *op,
-                    const struct slim_listing *listing, bool json)
+static void explain(const struct slim_cli *cli, struct slim_run *run,
+                    const struct slim_op *op,
+                    const struct slim_listing *listing)
 {
-    struct reason reason = find_reason(run, op, listing);
+    struct verdict v = { .op = op, .memo = &run->memos[op->id] };
 
-    if (json)
-        put_reason(&reason);
+    if (!v.memo->hit)
+        judge_miss(&v, run, listing);
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        put_verdict(&v);
     else
-        print_reason(&reason, run->arena);
+        print_verdict(run, &v);
 }
 
 int slim_command_explain(struct slim_cli *cli)
@@ -290,7 +288,7 @@ int slim_command_explain(struct slim_cli *cli)
     for (const struct slim_op *op = run.program->first; op; op = op->next)
         if (op->cached && !op->stage->hidden &&
             (!stage || strcmp(stage, op->stage->name) == 0)) {
-            explain(&run, op, &listing, slim_cli_has(cli, SLIM_OPTION_json));
+            explain(cli, &run, op, &listing);
             told++;
         }
     slim_memo_close(&run);

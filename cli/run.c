@@ -97,6 +97,31 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
                              slim_kernels_for(project->program->compute)));
 }
 
+void slim_cli_start(struct slim_run *run, const struct slim_cli *cli)
+{
+    FILE *quiet =
+        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
+
+    if (quiet)
+        run->progress.out = quiet;
+    slim_cli_print_maps(cli, run->progress.out);
+    slim_interrupt_install();
+}
+
+enum slim_status slim_cli_execute(struct slim_run *run)
+{
+    enum slim_status status = slim_run_program(run);
+
+    slim_tokenizer_close(run->tokenizer);
+    return status;
+}
+
+void slim_cli_close(struct slim_run *run)
+{
+    if (run->progress.out != stdout)
+        (void)fclose(run->progress.out);
+}
+
 /* Files that say what a run was need what the store knows. */
 static enum slim_status open_record(struct slim_run *run,
                                     const struct slim_cli *cli)
@@ -113,22 +138,6 @@ static enum slim_status open_record(struct slim_run *run,
         return SLIM_OK;
     enum slim_status status = slim_ledger_read(&record, locked, run->diag);
     run->locked = record;
-    return status;
-}
-
-enum slim_status slim_cli_execute(struct slim_run *run, struct slim_cli *cli)
-{
-    FILE *quiet =
-        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
-
-    if (quiet)
-        run->progress.out = quiet;
-    slim_cli_print_maps(cli, run->progress.out);
-    slim_interrupt_install();
-    enum slim_status status = slim_run_program(run);
-    slim_tokenizer_close(run->tokenizer);
-    if (quiet)
-        fclose(quiet);
     return status;
 }
 
@@ -208,6 +217,21 @@ static bool read_shard(struct slim_cli *cli, size_t *shard, size_t *shards)
     return true;
 }
 
+static void say_passed(const struct slim_cli *cli,
+                       const struct slim_points *points)
+{
+    size_t failed = points->broken + points->unmet;
+    size_t count = points->done + failed;
+
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(json_pack("{s:i,s:s,s:I,s:I}", "v", 1, "event", "points",
+                               "points", (json_int_t)count, "failed",
+                               (json_int_t)failed));
+    else if (failed > 0)
+        fprintf(stderr, "slimc: %zu of %zu points did not pass\n", failed,
+                count);
+}
+
 /* A sweep: its points, then one summary. Returns the exit code. */
 static int run_points(struct slim_project *project, struct slim_cli *cli,
                       const struct slim_run *run, size_t shard, size_t shards)
@@ -232,20 +256,17 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
     else
         json_decref(points.records);
     int code = slim_cli_report(cli, &project->diag);
-    if (status == SLIM_OK && points.broken + points.unmet > 0)
-        fprintf(stderr, "slimc: %zu of %zu points did not pass\n",
-                points.broken + points.unmet,
-                points.done + points.broken + points.unmet);
+    if (status == SLIM_OK)
+        say_passed(cli, &points);
     return code ? code : points.code;
 }
 
 static int run_once(struct slim_project *project, struct slim_cli *cli,
                     struct slim_run *run)
 {
-    enum slim_status status = slim_run_program(run);
+    enum slim_status status = slim_cli_execute(run);
     json_t *points = json_array();
 
-    slim_tokenizer_close(run->tokenizer);
     if (slim_trace_close(&project->diag) != SLIM_OK)
         status = SLIM_FAILED;
     json_array_append_new(points, slim_record_point(run, "done"));
@@ -260,13 +281,10 @@ static int run_once(struct slim_project *project, struct slim_cli *cli,
 
 static int run_project(struct slim_project *project, struct slim_cli *cli)
 {
-    FILE *quiet =
-        slim_cli_has(cli, SLIM_OPTION_quiet) ? fopen("/dev/null", "w") : NULL;
     struct slim_run run;
     bool sweep = project->program->point != NULL;
     const char *profile = slim_cli_value(cli, SLIM_OPTION_profile);
     size_t shard = 1, shards = 1;
-    int code;
 
     if (!read_shard(cli, &shard, &shards))
         return slim_cli_usage(cli, "--shard takes I/N: the I-th of N parts");
@@ -274,23 +292,17 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
         return slim_cli_usage(cli, "--shard: the recipe has no sweep");
     slim_cli_store(&run, project, cli);
     measure_limit(&run, project);
-    if (quiet)
-        run.progress.out = quiet;
     run.recipe_text = slim_project_text(project);
     if (open_record(&run, cli) != SLIM_OK ||
         slim_results_check(project, cli) != SLIM_OK ||
         (profile && slim_trace_open(profile, &project->diag) != SLIM_OK))
         return slim_cli_report(cli, &project->diag);
-    slim_cli_print_maps(cli, run.progress.out);
-    slim_interrupt_install();
-    if (sweep)
-        code = run_points(project, cli, &run, shard, shards);
-    else
-        code = run_once(project, cli, &run);
+    slim_cli_start(&run, cli);
+    int code = sweep ? run_points(project, cli, &run, shard, shards)
+                     : run_once(project, cli, &run);
     if (run.store)
         slim_store_tidy(run.store);
-    if (quiet)
-        fclose(quiet);
+    slim_cli_close(&run);
     return code;
 }
 

@@ -87,10 +87,10 @@ int slim_cli_tables(struct slim_cli *cli, const char *results)
     struct slim_text text = { 0 };
 
     if (slim_report_open(&report, &results, 1, &cli->diag) == SLIM_OK) {
-        slim_report_text(&text, &report);
-        if (!slim_cli_has(cli, SLIM_OPTION_quiet) &&
-            !slim_cli_has(cli, SLIM_OPTION_json))
-            printf("\n%s", text.data);
+        bool json = slim_cli_has(cli, SLIM_OPTION_json);
+        (json ? slim_report_json : slim_report_text)(&text, &report);
+        if (json || !slim_cli_has(cli, SLIM_OPTION_quiet))
+            printf("%s%s", json ? "" : "\n", text.data ? text.data : "");
         if (output)
             (void)!write_all(cli, &report, output);
     }

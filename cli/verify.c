@@ -16,6 +16,15 @@ static bool is_verb(const char *name)
     return false;
 }
 
+static void say_same(const struct slim_cli *cli, const char *lock)
+{
+    if (slim_cli_has(cli, SLIM_OPTION_json))
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", "same", "lock", lock));
+    else if (!slim_cli_has(cli, SLIM_OPTION_quiet))
+        printf("   the same bytes as %s says\n", lock);
+}
+
 int slim_command_verify(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
@@ -41,13 +50,10 @@ int slim_command_verify(struct slim_cli *cli)
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;
     run.recipe_text = "";
-    bool done = slim_cli_execute(&run, cli) == SLIM_OK;
-    if (slim_cli_has(cli, SLIM_OPTION_json))
-        slim_cli_put(json_pack("{s:i,s:s,s:s,s:b}", "v", 1, "event", "verify",
-                               "lock", cli->operands[0], "same",
-                               (int)(done && !run.differs)));
-    else if (done && !slim_cli_has(cli, SLIM_OPTION_quiet))
-        printf("   the same bytes as %s says\n", cli->operands[0]);
+    slim_cli_start(&run, cli);
+    if (slim_cli_execute(&run) == SLIM_OK)
+        say_same(cli, record->path);
+    slim_cli_close(&run);
     int code = slim_cli_report(cli, &project.diag);
     return run.differs ? EXIT_OTHER : code;
 }

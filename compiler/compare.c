@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +21,10 @@ struct side {
 struct comparison {
     struct slim_arena *arena;
     struct side a, b;
-    struct slim_text reruns, reused;
+    struct slim_text reruns, reused; /* each " VERB" */
     size_t changes;
     FILE *out;
+    bool json; /* an object a line, for programs */
 };
 
 static struct side side_of(const struct slim_program *program,
@@ -52,6 +54,14 @@ static bool is_alike(const struct slim_op *a, const struct slim_op *b)
 static void put_op(const struct comparison *c, char sign,
                    const struct slim_op *op)
 {
+    if (c->json) {
+        slim_plan_put(json_pack("{s:i,s:s,s:s,s:s,s:s?}", "v", 1, "event",
+                                sign == '-' ? "removed" : "added", "stage",
+                                op->stage->name, "text", op->text, "resolved",
+                                op->resolved),
+                      c->out);
+        return;
+    }
     fprintf(c->out, " %c %s%s%s\n", sign, op->text, op->resolved ? "   " : "",
             op->resolved ? op->resolved : "");
 }
@@ -145,29 +155,56 @@ static void put_totals(const struct comparison *c, const struct slim_program *a,
     struct slim_totals before = slim_plan_totals(a);
     struct slim_totals after = slim_plan_totals(b);
 
-    if (before.after != after.after)
+    if (before.after == after.after)
+        return;
+    if (c->json)
+        slim_plan_put(json_pack("{s:i,s:s,s:I,s:I}", "v", 1, "event", "params",
+                                "before", (json_int_t)before.after, "after",
+                                (json_int_t)after.after),
+                      c->out);
+    else
         fprintf(c->out, "   params   %s -> %s (%+.1f%%)\n",
                 slim_text_count(c->arena, before.after),
                 slim_text_count(c->arena, after.after),
                 100.0 * ((double)after.after / (double)before.after - 1.0));
 }
 
+/* "reruns   prune slice": verbs, in the order of the recipe. */
+static void put_verbs(const struct comparison *c, const char *what,
+                      const struct slim_text *verbs)
+{
+    json_t *list = c->json ? json_array() : NULL;
+
+    if (!c->json) {
+        fprintf(c->out, "   %s  %s\n", what, verbs->data);
+        return;
+    }
+    for (const char *at = verbs->data; *at; at += strcspn(at, " ")) {
+        at++;
+        json_array_append_new(list, json_stringn(at, strcspn(at, " ")));
+    }
+    slim_plan_put(
+        json_pack("{s:i,s:s,s:o}", "v", 1, "event", what, "stages", list),
+        c->out);
+}
+
 bool slim_program_compare(const struct slim_program *a,
-                          const struct slim_program *b, FILE *out)
+                          const struct slim_program *b, FILE *out, bool json)
 {
     struct slim_arena *arena = slim_arena_open();
     struct comparison c = { .arena = arena,
                             .a = side_of(a, arena),
                             .b = side_of(b, arena),
-                            .out = out };
+                            .out = out,
+                            .json = json };
 
     compare_ops(&c);
     if (c.changes && a->model && b->model)
         put_totals(&c, a, b);
     if (c.reruns.length)
-        fprintf(out, "   reruns  %s\n", c.reruns.data);
+        put_verbs(&c, "reruns", &c.reruns);
     if (c.changes && c.reused.length)
-        fprintf(out, "   reused  %s\n", c.reused.data);
+        put_verbs(&c, "reused", &c.reused);
     slim_text_free(&c.reruns);
     slim_text_free(&c.reused);
     slim_arena_close(arena);

@@ -58,9 +58,9 @@ void slim_plan_print(const struct slim_program *program, bool verbose,
 void slim_plan_print_json(const struct slim_program *program, FILE *out);
 
 /* Prints what differs between two programs, what has to run again and what
- * does not. True: they mean the same. */
+ * does not, for people or as JSON. True: they mean the same. */
 bool slim_program_compare(const struct slim_program *a,
-                          const struct slim_program *b, FILE *out);
+                          const struct slim_program *b, FILE *out, bool json);
 
 /* How often one verb has to do its work in a sweep: operations that come to
  * the same arguments, the same sizes and the same inputs are one. */

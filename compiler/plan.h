@@ -37,4 +37,8 @@ void slim_plan_shape(const struct slim_shape *shape, const char *indent,
 void slim_plan_groups(const struct slim_shape *shape, struct slim_arena *arena,
                       FILE *out);
 
+struct json_t;
+/* Prints an object, a line of its own, and releases it. */
+void slim_plan_put(struct json_t *object, FILE *out);
+
 #endif

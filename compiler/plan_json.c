@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-static void put(json_t *object, FILE *out)
+void slim_plan_put(json_t *object, FILE *out)
 {
     json_dumpf(object, out, JSON_COMPACT);
     fputc('\n', out);
@@ -53,7 +53,7 @@ static void put_op(const struct slim_program *program, const struct slim_op *op,
         json_object_set_new(object, "sizes", slim_shape_sizes(op->after));
     if (op->streams)
         json_object_set_new(object, "streams", streams_json(op->streams));
-    put(object, out);
+    slim_plan_put(object, out);
 }
 
 static void put_tally(const struct slim_program *programs, FILE *out)
@@ -65,9 +65,10 @@ static void put_tally(const struct slim_program *programs, FILE *out)
          t->stage; t++)
         json_object_set_new(runs, t->stage->name,
                             json_integer(integer(t->runs)));
-    put(json_pack("{s:i,s:s,s:I,s:o}", "v", 1, "event", "sweep", "points",
-                  integer(programs->point->sweep->count), "distinct", runs),
-        out);
+    slim_plan_put(json_pack("{s:i,s:s,s:I,s:o}", "v", 1, "event", "sweep",
+                            "points", integer(programs->point->sweep->count),
+                            "distinct", runs),
+                  out);
     slim_arena_close(arena);
 }
 
@@ -79,7 +80,8 @@ static void put_point(const struct slim_program *program, FILE *out)
     for (size_t i = 0; i < point->sweep->axis_count; i++)
         json_object_set_new(values, point->sweep->axes[i],
                             json_string(point->values[i]));
-    put(json_pack(
+    slim_plan_put(
+        json_pack(
             "{s:i,s:s,s:s,s:o,s:o}", "v", 1, "event", "point", "point",
             point->name, "values", values, "unmet",
             text_or_null(program->unmet ? program->unmet->message : NULL)),
@@ -96,15 +98,16 @@ static void put_program(const struct slim_program *program, FILE *out)
         if (slim_plan_shows(op))
             put_op(program, op, out);
         else if ((op->stage->gives & SLIM_TYPE_TOKENS) != 0)
-            put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event", "data",
-                          "id", (int)op->id, "text", op->text, "name",
-                          text_or_null(op->label)),
-                out);
-    put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event", "total",
-                  "params", integer(totals.after), "params_before",
-                  integer(totals.before), "seconds", totals.seconds, "memory",
-                  integer(totals.memory), "disk", integer(totals.disk)),
-        out);
+            slim_plan_put(json_pack("{s:i,s:s,s:i,s:s,s:o}", "v", 1, "event",
+                                    "data", "id", (int)op->id, "text", op->text,
+                                    "name", text_or_null(op->label)),
+                          out);
+    slim_plan_put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event",
+                            "total", "params", integer(totals.after),
+                            "params_before", integer(totals.before), "seconds",
+                            totals.seconds, "memory", integer(totals.memory),
+                            "disk", integer(totals.disk)),
+                  out);
 }
 
 void slim_plan_print_json(const struct slim_program *program, FILE *out)
@@ -112,7 +115,8 @@ void slim_plan_print_json(const struct slim_program *program, FILE *out)
     const struct slim_model_info *model = program->model;
     struct slim_totals totals = slim_plan_totals(program);
 
-    put(json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s,s:f,s:b}", "v", 1,
+    slim_plan_put(
+        json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:I,s:s,s:s,s:f,s:b}", "v", 1,
                   "event", "plan", "recipe", program->source->name, "model",
                   model->name, "family", model->arch->family, "layers",
                   integer(model->arch->layers), "params",

@@ -3,12 +3,15 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct comparison {
     struct slim_text *out;
     struct slim_arena *arena;
     size_t differences;
+    bool json;         /* an object a line, for programs */
+    const char *point; /* that is compared, or "" */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -24,6 +27,21 @@ static void differ(struct comparison *c, const char *what)
     slim_text_printf(c->out, "   %-12s ", what);
 }
 
+/* Takes `more`, the members that an object of this kind has beside. */
+static void put_json(struct comparison *c, const char *what, json_t *more)
+{
+    json_t *line = json_pack("{s:i,s:s,s:s,s:s}", "v", 1, "event", "difference",
+                             "point", c->point, "what", what);
+
+    c->differences++;
+    json_object_update(line, more);
+    json_decref(more);
+    char *text = json_dumps(line, JSON_COMPACT);
+    slim_text_printf(c->out, "%s\n", text ? text : "{}");
+    free(text);
+    json_decref(line);
+}
+
 static void compare_params(struct comparison *c, const json_t *a,
                            const json_t *b)
 {
@@ -32,6 +50,11 @@ static void compare_params(struct comparison *c, const json_t *a,
 
     if (before == after)
         return;
+    if (c->json) {
+        put_json(c, "params",
+                 json_pack("{s:I,s:I}", "before", before, "after", after));
+        return;
+    }
     differ(c, "params");
     slim_text_printf(c->out, "%s -> %s (%+.2f%%)\n",
                      slim_text_grouped(c->arena, (uint64_t)before),
@@ -69,6 +92,20 @@ static bool same_metric(const json_t *a, const json_t *b)
            json_equal(json_object_get(a, "value"), json_object_get(b, "value"));
 }
 
+static json_t *number_of(const json_t *metric)
+{
+    json_t *value = json_object_get(metric, "value");
+
+    return json_is_number(value) ? json_incref(value) : json_null();
+}
+
+static json_t *protocol_of(const json_t *metric)
+{
+    json_t *text = json_object_get(metric, "protocol");
+
+    return json_is_string(text) ? json_incref(text) : json_null();
+}
+
 /* Numbers that were taken in two ways stand apart. */
 static void compare_metric(struct comparison *c, const char *label,
                            const json_t *a, const json_t *b)
@@ -77,6 +114,14 @@ static void compare_metric(struct comparison *c, const char *label,
         return;
     bool comparable =
         !a || !b || strcmp(text_of(a, "protocol"), text_of(b, "protocol")) == 0;
+    if (c->json) {
+        put_json(c, label,
+                 json_pack("{s:o,s:o,s:o,s:o,s:b}", "before", number_of(a),
+                           "after", number_of(b), "protocol_before",
+                           protocol_of(a), "protocol_after", protocol_of(b),
+                           "comparable", (int)comparable));
+        return;
+    }
     differ(c, label);
     put_number(c, a);
     if (!comparable)
@@ -127,6 +172,41 @@ static json_int_t size_at(const json_t *sizes, size_t i)
     return json_integer_value(json_array_get(sizes, i));
 }
 
+/* Sizes from index first up to, without, end; of another number of layers:
+ * how many there are. */
+static void put_sizes(struct comparison *c, const char *axis, const char *place,
+                      size_t first, size_t end, json_int_t before,
+                      json_int_t after)
+{
+    if (c->json) {
+        put_json(c, axis,
+                 json_pack("{s:s,s:I,s:I,s:I,s:I}", "place", place, "first",
+                           (json_int_t)first, "last", (json_int_t)end - 1,
+                           "before", before, "after", after));
+        return;
+    }
+    differ(c, axis);
+    if (end == first + 1)
+        slim_text_printf(c->out, "%s %zu  ", place, first);
+    else
+        slim_text_printf(c->out, "%ss %zu..%zu  ", place, first, end - 1);
+    slim_text_printf(c->out, "%lld -> %lld\n", (long long)before,
+                     (long long)after);
+}
+
+static void put_depths(struct comparison *c, const char *axis,
+                       const char *place, size_t before, size_t after)
+{
+    if (c->json) {
+        put_json(c, axis,
+                 json_pack("{s:s,s:I,s:I}", "count_of", place, "before",
+                           (json_int_t)before, "after", (json_int_t)after));
+        return;
+    }
+    differ(c, axis);
+    slim_text_printf(c->out, "%zu %ss -> %zu\n", before, place, after);
+}
+
 /* "layers 1..7  256 -> 185": layers that change alike are one line. */
 static void compare_axis(struct comparison *c, const char *axis,
                          const json_t *a, const json_t *b)
@@ -135,9 +215,7 @@ static void compare_axis(struct comparison *c, const char *axis,
     size_t count = json_array_size(a);
 
     if (json_array_size(b) != count) {
-        differ(c, axis);
-        slim_text_printf(c->out, "%zu %ss -> %zu\n", count, place,
-                         json_array_size(b));
+        put_depths(c, axis, place, count, json_array_size(b));
         return;
     }
     for (size_t first = 0, end; first < count; first = end) {
@@ -145,15 +223,8 @@ static void compare_axis(struct comparison *c, const char *axis,
         for (end = first + 1; end < count && size_at(a, end) == before &&
                               size_at(b, end) == after;)
             end++;
-        if (before == after)
-            continue;
-        differ(c, axis);
-        if (end == first + 1)
-            slim_text_printf(c->out, "%s %zu  ", place, first);
-        else
-            slim_text_printf(c->out, "%ss %zu..%zu  ", place, first, end - 1);
-        slim_text_printf(c->out, "%lld -> %lld\n", (long long)before,
-                         (long long)after);
+        if (before != after)
+            put_sizes(c, axis, place, first, end, before, after);
     }
 }
 
@@ -174,6 +245,12 @@ static void compare_status(struct comparison *c, const json_t *a,
 {
     if (strcmp(text_of(a, "status"), text_of(b, "status")) == 0)
         return;
+    if (c->json) {
+        put_json(c, "status",
+                 json_pack("{s:s,s:s}", "before", text_of(a, "status"), "after",
+                           text_of(b, "status")));
+        return;
+    }
     differ(c, "status");
     slim_text_printf(c->out, "%s -> %s\n", text_of(a, "status"),
                      text_of(b, "status"));
@@ -199,13 +276,14 @@ static void compare_points(struct comparison *c, const json_t *a,
     const char *name = text_of(from, "name");
     size_t length = c->out->length, before = c->differences;
 
-    if (*name)
+    c->point = name;
+    if (*name && !c->json)
         slim_text_printf(c->out, " point %s\n", name);
     compare_status(c, from, to);
     compare_params(c, from, to);
     compare_metrics(c, from, to);
     compare_sizes(c, slim_report_sizes(a, from), slim_report_sizes(b, to));
-    if (c->differences == before && *name) {
+    if (c->differences == before && *name && !c->json) {
         c->out->length = length;
         c->out->data[length] = '\0';
     }
@@ -222,29 +300,38 @@ static const json_t *partner(const json_t *point, const json_t *own,
     return point_of(other, text_of(point, "name"));
 }
 
-bool slim_report_compare(struct slim_text *out, const json_t *a,
-                         const json_t *b, struct slim_arena *arena)
+/* One of the results alone has the point. */
+static void put_lonely(struct comparison *c, char sign, const json_t *point)
 {
-    struct comparison c = { .out = out, .arena = arena };
+    c->point = text_of(point, "name");
+    if (c->json) {
+        put_json(c, "point",
+                 json_pack("{s:s}", "in", sign == '-' ? "first" : "second"));
+        return;
+    }
+    c->differences++;
+    slim_text_printf(c->out, " %c point %s\n", sign, c->point);
+}
+
+bool slim_report_compare(struct slim_text *out, const json_t *a,
+                         const json_t *b, bool json, struct slim_arena *arena)
+{
+    struct comparison c = { .out = out, .arena = arena, .json = json };
     size_t i;
     json_t *point;
 
     json_array_foreach(json_object_get(a, "points"), i, point)
     {
         const json_t *other = partner(point, a, b);
-        if (other) {
+        if (other)
             compare_points(&c, a, b, point, other);
-            continue;
-        }
-        c.differences++;
-        slim_text_printf(out, " - point %s\n", text_of(point, "name"));
+        else
+            put_lonely(&c, '-', point);
     }
     json_array_foreach(json_object_get(b, "points"), i, point)
     {
-        if (partner(point, b, a))
-            continue;
-        c.differences++;
-        slim_text_printf(out, " + point %s\n", text_of(point, "name"));
+        if (!partner(point, b, a))
+            put_lonely(&c, '+', point);
     }
     return c.differences == 0;
 }

@@ -96,9 +96,10 @@ struct slim_plot *slim_report_plots(const struct slim_report *report);
 const json_t *slim_report_sizes(const json_t *record, const json_t *point);
 
 /* What two records of runs differ in: points by name, parameters, metrics that
- * were measured alike, sizes by layer. True: in nothing. */
+ * were measured alike, sizes by layer; for people, or JSON, an object a line.
+ * True: in nothing. */
 bool slim_report_compare(struct slim_text *out, const json_t *a,
-                         const json_t *b, struct slim_arena *arena);
+                         const json_t *b, bool json, struct slim_arena *arena);
 
 /* Reads one file, or run.json of a directory; the caller owns *out. */
 SLIM_NODISCARD enum slim_status slim_report_read(json_t **out, const char *path,

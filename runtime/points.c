@@ -80,13 +80,53 @@ static void say(const struct slim_points *points, const struct slim_run *run,
 }
 
 /* The first error, which decides what the point came to. */
-static const struct slim_error *error_of(const struct slim_diag *diag)
+static struct slim_error *error_of(const struct slim_diag *diag)
 {
-    const struct slim_error *e = diag->first;
+    struct slim_error *e = diag->first;
 
     while (e && e->severity != SLIM_ERROR)
         e = e->next;
     return e;
+}
+
+static size_t shared_values(const struct slim_point *a,
+                            const struct slim_point *b)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < a->sweep->axis_count; i++)
+        count += strcmp(a->values[i], b->values[i]) == 0;
+    return count;
+}
+
+/* What a failed assertion is told of: of the points that passed before, in this
+ * run or kept from an earlier one, that which is most like it; the newest of
+ * several. */
+static void hint_passed(const struct slim_points *points,
+                        const struct slim_point *point, struct slim_diag *diag,
+                        struct slim_error *error)
+{
+    const struct slim_passed *best = NULL;
+
+    for (const struct slim_passed *p = points->passed; p; p = p->next)
+        if (!best ||
+            shared_values(p->point, point) > shared_values(best->point, point))
+            best = p;
+    if (best && !error->hint)
+        slim_error_hint(diag, error,
+                        *best->values ? "%s passes:%s." : "%s passes.",
+                        best->point->name, best->values);
+}
+
+static void add_passed(struct slim_points *points, const struct slim_run *run)
+{
+    struct slim_passed *passed = SLIM_NEW(run->arena, struct slim_passed);
+    const char *values = measured(run);
+
+    values += *values != 0; /* one blank of two */
+    *passed =
+        (struct slim_passed){ run->program->point, values, points->passed };
+    points->passed = passed;
 }
 
 static void add_record(struct slim_points *points, const struct slim_run *run,
@@ -188,6 +228,7 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
     if (status == SLIM_OK) {
         consider(best, program, &run, json_array_size(points->records));
         points->done++;
+        add_passed(points, &run);
         if (!run.trial && run.saved_count)
             points->saved = run.saved[run.saved_count - 1];
         add_record(points, &run, "done", NULL);
@@ -196,8 +237,10 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
             points->report(points->context, &diag);
         return true;
     }
-    const struct slim_error *error = error_of(&diag);
+    struct slim_error *error = error_of(&diag);
     bool gate = slim_diag_exit(&diag) == 4;
+    if (gate && error)
+        hint_passed(points, program->point, &diag, error);
     add_record(points, &run, gate ? "assert" : "failed", error);
     say(points, &run, gate ? "assert" : "failed", error ? error->message : "",
         slim_now() - started);

@@ -4,6 +4,13 @@
 
 #include "runtime/record.h"
 
+/* A point that passed, and what was measured: " w 7.12  tuned 6.4". */
+struct slim_passed {
+    const struct slim_point *point;
+    const char *values;
+    const struct slim_passed *next; /* the one before it */
+};
+
 /* One shard runs every `shards`-th point, from `shard` (1 .. shards). */
 struct slim_points {
     const struct slim_run *run; /* what all points share: where results go,
@@ -18,6 +25,7 @@ struct slim_points {
 
     json_t *records; /* a slim_record_point for each that was run; the caller
                         releases it */
+    const struct slim_passed *passed; /* the newest first */
     size_t done, unmet, broken;
     int code; /* exit code: of the first point that failed; where one is kept,
                  a failed assertion is no failure */
