@@ -215,14 +215,17 @@ static enum slim_status check_projection(const struct slim_block_spec *spec,
                                          struct slim_diag *diag)
 {
     const struct slim_slot_spec *project = projection(spec);
+    const struct slim_slot_spec *weight = spec->slots[0];
     size_t other = spec->kind == SLIM_BLOCK_EMBEDDING ? 1 : 0;
 
     if (project != NULL && project->when != NULL)
         return refuse_dims(
             project, "cannot be left out: \"weight\" is not on the stream",
             diag);
-    if (project == NULL ||
-        dims_match(project->dims[other], spec->slots[0]->dims[1]))
+    if (project == NULL)
+        return SLIM_OK;
+    assert(weight != NULL); /* both kinds of block want it */
+    if (dims_match(project->dims[other], weight->dims[1]))
         return SLIM_OK;
     return refuse_dims(project,
                        other ? "has other columns than \"weight\""
