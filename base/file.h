@@ -74,9 +74,11 @@ SLIM_NODISCARD enum slim_status slim_writer_commit(struct slim_writer *writer,
 void slim_writer_abort(struct slim_writer *writer);
 
 /* Every write of the program passes here; the n-th from now fails with ENOSPC
- * (0: never). For failure-injection tests; also set by SLIMC_FAIL_WRITE=n.
+ * (0: never), or from then on all do. For failure-injection tests; also set by
+ * SLIMC_FAIL_WRITE=n and n+.
  * With SLIMC_STOP_WRITE=n Ctrl-C comes with the n-th. */
 void slim_file_fail_after(unsigned long n);
+void slim_file_fail_from(unsigned long n);
 
 bool slim_file_exists(const char *path);
 bool slim_file_is_directory(const char *path);

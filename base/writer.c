@@ -24,9 +24,10 @@ enum slim_status slim_file_failed(struct slim_diag *diag, struct slim_span at,
 
 /* Writes until something happens: 0 is never, 1 with the next one. */
 struct countdown {
-    const char *variable; /* of the environment, which may set it */
+    const char *variable; /* of the environment, which may set it: 7, or 7+ */
     atomic_ulong left;
     atomic_bool set;
+    atomic_bool stays; /* it happens with all that follow too */
 };
 
 static struct countdown failure = { .variable = "SLIMC_FAIL_WRITE" },
@@ -35,7 +36,14 @@ static struct countdown failure = { .variable = "SLIMC_FAIL_WRITE" },
 void slim_file_fail_after(unsigned long n)
 {
     atomic_store(&failure.left, n);
+    atomic_store(&failure.stays, false);
     atomic_store(&failure.set, true);
+}
+
+void slim_file_fail_from(unsigned long n)
+{
+    slim_file_fail_after(n);
+    atomic_store(&failure.stays, true);
 }
 
 /* True for the write that was counted down to. */
@@ -44,8 +52,11 @@ static bool is_due(struct countdown *countdown)
     if (!atomic_exchange(&countdown->set, true)) {
         const char *given = getenv(countdown->variable);
         atomic_store(&countdown->left, given ? strtoul(given, NULL, 10) : 0);
+        atomic_store(&countdown->stays, given && strchr(given, '+'));
     }
     unsigned long left = atomic_load(&countdown->left);
+    if (left == 1 && atomic_load(&countdown->stays))
+        return true;
     while (left > 0 &&
            !atomic_compare_exchange_weak(&countdown->left, &left, left - 1))
         continue;

@@ -209,5 +209,7 @@ const struct slim_stage slim_stage_prune = {
     .check = check,
     .resolve = slim_prune_resolve,
     .run = slim_prune_run,
-    .keep = { .causes = causes_prune, .repeats = repeats_prune },
+    .keep = { .causes = causes_prune,
+              .repeats = repeats_prune,
+              .journal = true },
 };

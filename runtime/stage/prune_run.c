@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "runtime/stage/units.h"
+#include "runtime/store/codec.h"
+#include "runtime/store/journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -160,7 +162,70 @@ static enum slim_status take_step(struct slim_model *model,
     return SLIM_OK;
 }
 
-static enum slim_status take_steps(struct slim_model *model,
+/* ---- the journal: a unit is a step ----
+ *
+ * What is needed of the steps that are done is the model as they left it, as it
+ * is kept of any stage, and what they said.
+ */
+
+static enum slim_status end_step(struct slim_model *model, size_t done,
+                                 const struct slim_op *op, struct slim_run *run)
+{
+    struct slim_result *result = slim_run_result(run, op);
+    struct slim_packing packing = { .store = run->store, .run = run, .op = op };
+
+    if (!slim_journal_due(run->journal))
+        return SLIM_OK;
+    result->model = model;
+    json_t *manifest = slim_pack_model(&packing);
+    result->model = NULL;
+    if (!manifest)
+        return SLIM_OK; /* said already; the state before stays */
+    const char *said = result->report ? result->report->data : NULL;
+    return slim_journal_write(
+        run->journal, done,
+        json_pack("{s:o,s:s}", "model", manifest, "report", said ? said : ""),
+        NULL, 0);
+}
+
+/* Puts the model as an earlier run left it in place of the one that is read. */
+static bool take_state(struct slim_model **model, const json_t *note,
+                       const struct slim_op *op, struct slim_run *run)
+{
+    struct slim_result *result = slim_run_result(run, op);
+    struct slim_unpacking unpacking = { run->store, run, op };
+    const char *said = json_string_value(json_object_get(note, "report"));
+
+    if (!said || !slim_unpack_model(&unpacking, json_object_get(note, "model")))
+        return false;
+    slim_model_free(*model);
+    *model = result->model;
+    result->model = NULL;
+    if (*said) {
+        result->report = SLIM_NEW(run->arena, struct slim_text);
+        slim_text_puts(result->report, said);
+    }
+    return true;
+}
+
+/* How many steps an earlier run had done. */
+static size_t resume(struct slim_model **model, size_t steps,
+                     const struct slim_op *op, struct slim_run *run)
+{
+    size_t done = 0;
+    json_t *note = NULL;
+
+    if (!slim_journal_read(run->journal, &done, &note, NULL, 0))
+        return 0;
+    if (done >= steps || !take_state(model, note, op, run))
+        done = 0;
+    json_decref(note);
+    if (done)
+        slim_journal_tell(run->journal, done, steps, "steps");
+    return done;
+}
+
+static enum slim_status take_steps(struct slim_model **model,
                                    const struct slim_prune_plan *plan,
                                    const struct slim_op *op,
                                    struct slim_run *run)
@@ -168,15 +233,18 @@ static enum slim_status take_steps(struct slim_model *model,
     const struct slim_op *scored = slim_op_input(op, SLIM_TYPE_SCORES);
     struct slim_scores *scores = slim_run_result(run, scored)->scores;
 
-    for (size_t step = 0; step < plan->steps; step++) {
+    for (size_t step = resume(model, plan->steps, op, run); step < plan->steps;
+         step++) {
         struct slim_scores *again = NULL;
         enum slim_status status;
-        if (step > 0 && score_again(&again, run, scored, model) != SLIM_OK)
+        if (step > 0 && score_again(&again, run, scored, *model) != SLIM_OK)
             return SLIM_FAILED;
-        status = take_step(model, plan, step, again ? again : scores, op, run);
+        status = take_step(*model, plan, step, again ? again : scores, op, run);
         slim_scores_free(again);
         if (status == SLIM_OK && step == 0 && plan->untie)
-            status = untie(model, run->diag);
+            status = untie(*model, run->diag);
+        if (status == SLIM_OK && step + 1 < plan->steps)
+            status = end_step(*model, step + 1, op, run);
         if (status != SLIM_OK)
             return status;
     }
@@ -197,7 +265,7 @@ enum slim_status slim_prune_run(struct slim_run *run, const struct slim_op *op)
     model = slim_model_copy(source);
     if (!model)
         return no_memory(op, run->diag);
-    if (take_steps(model, actual.plan, op, run) != SLIM_OK) {
+    if (take_steps(&model, actual.plan, op, run) != SLIM_OK) {
         slim_model_free(model);
         return SLIM_FAILED;
     }

@@ -1,6 +1,8 @@
 /* gc.c - what may leave the store, and in which order */
 #include "runtime/store/gc.h"
 
+#include "base/text.h"
+
 #include "runtime/store/journal.h"
 #include "runtime/store/ledger.h"
 
@@ -128,6 +130,7 @@ struct names {
     struct named *items; /* sorted once all are there */
     size_t count, capacity;
     uint64_t freed;
+    int64_t spared; /* what was touched at this time or later stays */
 };
 
 static void add_name(struct names *names, const struct slim_digest *name,
@@ -237,46 +240,105 @@ static void visit_other(void *context, const char *path,
         free_file(context, path);
 }
 
+/* A promise of 30 days ago, or the lock of who died then. */
+static void visit_claim(void *context, const char *path,
+                        const struct slim_digest *name)
+{
+    struct names *names = context;
+
+    if (is_older(path, name ? MONTH : HOUR) &&
+        (!name || !slim_lock_held(names->store, name)))
+        free_file(names, path);
+}
+
 /* The entry, and the objects that no other one names. */
 static void evict(struct names *names, const struct slim_listed *item)
 {
     const struct slim_kept *entry = item->entry;
+    struct stat info;
 
     free_file(names, item->path);
     for (size_t i = 0; i < entry->object_count; i++) {
         struct named *named = find_name(names, &entry->objects[i].name);
-        if (named && --named->times == 0)
-            free_file(names,
-                      slim_store_path(names->store, "objects", &named->name));
+        if (!named || --named->times > 0)
+            continue;
+        const char *path =
+            slim_store_path(names->store, "objects", &named->name);
+        /* what is about to be named again was touched */
+        if (!stat(path, &info) && (int64_t)info.st_mtim.tv_sec < names->spared)
+            free_file(names, path);
     }
+}
+
+/* What nothing names leaves. */
+static void sweep(struct names *names, const struct slim_listing *listing)
+{
+    struct slim_store *store = names->store;
+
+    for (size_t i = 0; i < listing->count; i++)
+        for (size_t j = 0; j < listing->items[i].entry->object_count; j++)
+            add_name(names, &listing->items[i].entry->objects[j].name,
+                     listing->items[i].entry->objects[j].size);
+    slim_store_walk(store, "journals", visit_journal, names);
+    sort_names(names);
+    slim_store_walk(store, "objects", visit_object, names);
+    slim_store_walk(store, "entries", visit_other, names);
+    slim_store_walk(store, "files", visit_other, names);
+    slim_store_walk(store, "promises", visit_claim, names);
+    slim_store_walk(store, "locks", visit_claim, names);
+}
+
+/* Entries leave until the store takes at most `budget` bytes: how many did. */
+static size_t shrink(struct names *names, const struct slim_listing *listing,
+                     uint64_t budget)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < listing->count; i++) {
+        const struct slim_listed *item = &listing->items[i];
+
+        if (listing->bytes - names->freed <= budget)
+            break;
+        if (item->pinned || item->used >= names->spared)
+            continue;
+        evict(names, item);
+        count++;
+    }
+    return count;
 }
 
 uint64_t slim_store_gc(struct slim_store *store, uint64_t budget,
                        size_t *entries)
 {
-    struct names names = { .store = store };
+    struct names names = { .store = store, .spared = INT64_MAX };
     struct slim_listing listing = { 0 };
 
-    *entries = 0;
     slim_listing_make(&listing, store);
-    for (size_t i = 0; i < listing.count; i++)
-        for (size_t j = 0; j < listing.items[i].entry->object_count; j++)
-            add_name(&names, &listing.items[i].entry->objects[j].name,
-                     listing.items[i].entry->objects[j].size);
-    slim_store_walk(store, "journals", visit_journal, &names);
-    sort_names(&names);
-    slim_store_walk(store, "objects", visit_object, &names);
-    slim_store_walk(store, "entries", visit_other, &names);
-    slim_store_walk(store, "files", visit_other, &names);
-    for (size_t i = 0; i < listing.count; i++) {
-        if (listing.bytes - names.freed <= budget)
-            break;
-        if (listing.items[i].pinned)
-            continue;
-        evict(&names, &listing.items[i]);
-        ++*entries;
-    }
+    sweep(&names, &listing);
+    *entries = shrink(&names, &listing, budget);
     return names.freed;
+}
+
+bool slim_store_make_room(struct slim_store *store, uint64_t size)
+{
+    struct names names = { .store = store, .spared = store->opened };
+    const struct slim_error *error = store->diag.first;
+    struct slim_listing listing = { 0 };
+
+    if (!error || strcmp(error->code, "O001") != 0)
+        return false;
+    store->diag = (struct slim_diag){ .arena = store->arena };
+    slim_listing_make(&listing, store);
+    sweep(&names, &listing);
+    uint64_t wanted = 2 * size + listing.bytes / 16;
+    size_t count = shrink(&names, &listing,
+                          wanted < listing.bytes ? listing.bytes - wanted : 0);
+    if (store->told)
+        slim_warning(store->told, "I503", (struct slim_span){ 0 },
+                     "the disk is full: %zu entries left the store \"%s\", %s",
+                     count, store->path,
+                     slim_text_bytes(store->arena, names.freed));
+    return true;
 }
 
 bool slim_store_pin(struct slim_store *store, const char *lock)

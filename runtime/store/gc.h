@@ -25,13 +25,22 @@ struct slim_listing {
 void slim_listing_make(struct slim_listing *out, struct slim_store *store);
 
 /*
- * Removes what nothing names (objects and temporary files older than an hour,
- * journals older than 30 days), then entries that are not pinned, in the order
+ * Removes what nothing names (objects and temporary files older than an hour;
+ * journals older than 30 days, and promises and locks that no process holds),
+ * then entries that are not pinned, in the order
  * of the listing, until the store takes at most `budget` bytes. Returns the
  * bytes that were freed.
  */
 uint64_t slim_store_gc(struct slim_store *store, uint64_t budget,
                        size_t *entries);
+
+/*
+ * After a write of `size` bytes failed. Where the disk is full, the same until
+ * twice as much is free, and a sixteenth of the store, so that it does not
+ * happen at each write. What was made or used since the store was opened stays.
+ * Notes I503. True: it is worth another try.
+ */
+bool slim_store_make_room(struct slim_store *store, uint64_t size);
 
 /* After a run: the same by the store's own budget, once an hour. */
 void slim_store_tidy(struct slim_store *store);

@@ -82,3 +82,14 @@ void slim_lock_release(struct slim_lock *lock)
     (void)close(lock->file);
     lock->file = -1;
 }
+
+bool slim_lock_held(struct slim_store *store, const struct slim_digest *key)
+{
+    int file = open(slim_store_path(store, "locks", key), O_RDWR | O_CLOEXEC);
+
+    if (file < 0)
+        return false;
+    bool held = flock(file, LOCK_EX | LOCK_NB) != 0;
+    (void)close(file);
+    return held;
+}

@@ -1,6 +1,8 @@
 /* object.c - bytes by their digest, and files with a seal */
 #include "runtime/store/store.h"
 
+#include "runtime/store/gc.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +11,15 @@
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
 
-/* Writes parts, then `seal` if there is one, under a name that is made whole
- * or not at all. */
-static bool write_parts(struct slim_store *store, const char *path,
-                        const struct slim_piece *parts, size_t count)
+static enum slim_status try_parts(struct slim_store *store, const char *path,
+                                  const struct slim_piece *parts, size_t count)
 {
     struct slim_diag *diag = &store->diag;
     struct slim_writer writer = { 0 };
 
-    if (!store->writes)
-        return false;
     if (slim_make_directory(slim_path_directory(store->arena, path), nowhere,
                             diag) != SLIM_OK)
-        return slim_store_give_up(store);
+        return SLIM_FAILED;
     enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
     for (size_t i = 0; i < count && status == SLIM_OK; i++)
         status = slim_writer_put(&writer, parts[i].data, parts[i].size, nowhere,
@@ -29,7 +27,25 @@ static bool write_parts(struct slim_store *store, const char *path,
     if (status == SLIM_OK)
         status = slim_writer_commit(&writer, nowhere, diag);
     slim_writer_abort(&writer);
-    return status == SLIM_OK || slim_store_give_up(store);
+    return status;
+}
+
+/* Writes parts under a name that is made whole or not at all. Where the disk is
+ * full, what is worth least leaves, and it is tried once more. */
+static bool write_parts(struct slim_store *store, const char *path,
+                        const struct slim_piece *parts, size_t count)
+{
+    uint64_t size = 0;
+
+    if (!store->writes)
+        return false;
+    if (try_parts(store, path, parts, count) == SLIM_OK)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        size += parts[i].size;
+    return (slim_store_make_room(store, size) &&
+            try_parts(store, path, parts, count) == SLIM_OK) ||
+           slim_store_give_up(store);
 }
 
 static uint64_t hash_parts(struct slim_digest *out,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
@@ -51,7 +52,11 @@ struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
     struct slim_store *store = SLIM_NEW(arena, struct slim_store);
 
     *store = (struct slim_store){
-        .arena = arena, .path = path, .writes = true, .told = told
+        .arena = arena,
+        .path = path,
+        .writes = true,
+        .opened = (int64_t)time(NULL),
+        .told = told,
     };
     store->diag.arena = arena;
     if (!path)

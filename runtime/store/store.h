@@ -21,13 +21,15 @@
  * Everything appears by a rename after a sync. Objects are checked by their
  * name, all other files by a seal: the digest of what is before it. What does
  * not fit its digest counts as absent, is removed, and is said in a note. A
- * store that cannot be written is no error: the run goes on without it.
+ * store that cannot be written is no error: the run goes on without it. Before
+ * that, where the disk is full, entries leave that this run did not use.
  */
 struct slim_store {
     struct slim_arena *arena;
     const char *path;       /* as it was named */
     bool writes;            /* false after the first write that failed */
     uint64_t budget;        /* bytes; what is over is removed */
+    int64_t opened;         /* seconds since 1970 */
     struct slim_diag diag;  /* of the store's own files */
     struct slim_diag *told; /* where notes go: warnings of the run */
 };
@@ -181,6 +183,8 @@ bool slim_lock_take(struct slim_lock *out, struct slim_store *store,
                     const struct slim_digest *key,
                     void (*waiting)(void *context), void *context);
 void slim_lock_release(struct slim_lock *lock);
+/* Whether a process works on the key now. */
+bool slim_lock_held(struct slim_store *store, const struct slim_digest *key);
 
 bool slim_digest_read(struct slim_digest *out, const char *hex);
 bool slim_digest_same(const struct slim_digest *a, const struct slim_digest *b);

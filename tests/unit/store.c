@@ -1,8 +1,9 @@
 /* store.c - what is put in comes out as it was, or not at all */
-#include "runtime/store/store.h"
+#include "runtime/store/gc.h"
 
 #include "tests/support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -261,14 +262,104 @@ static void full_disk(void **state)
 
     (void)state;
     open_store(&p);
-    slim_file_fail_after(1);
+    slim_file_fail_from(1);
     assert_false(slim_object_put(p.store, &name, &piece, 1));
     slim_file_fail_after(0);
     assert_false(p.store->writes);
-    assert_int_equal(p.told.warnings, 1);
+    assert_int_equal(p.told.warnings, 2);
+    assert_true(slim_test_has_error(&p.told, "I503"));
     assert_true(slim_test_has_error(&p.told, "I501"));
     assert_false(slim_object_put(p.store, &name, &piece, 1));
+    assert_int_equal(p.told.warnings, 2);
+    close_place(&p);
+}
+
+/* An entry with an object of its own; of `age` seconds ago. */
+static struct slim_kept *put_aged(struct place *p, const char *text, int age)
+{
+    struct slim_kept_object *object =
+        SLIM_NEW(p->arena, struct slim_kept_object);
+    struct slim_kept *entry = SLIM_NEW(p->arena, struct slim_kept);
+    struct slim_cause *cause = SLIM_NEW(p->arena, struct slim_cause);
+    const struct slim_piece piece = { text, strlen(text) };
+    const struct timespec then = { .tv_sec = time(NULL) - age };
+    const struct timespec times[2] = { then, then };
+
+    object->size = piece.size;
+    assert_true(slim_object_put(p->store, &object->name, &piece, 1));
+    *cause = (struct slim_cause){ "text", text };
+    *entry = (struct slim_kept){ .key = slim_causes_key(cause, 1),
+                                 .stage = "score",
+                                 .text = text,
+                                 .causes = cause,
+                                 .cause_count = 1,
+                                 .seconds = 1.0,
+                                 .objects = object,
+                                 .object_count = 1 };
+    assert_true(slim_entry_put(p->store, entry));
+    const char *paths[] = {
+        slim_store_path(p->store, "entries/score", &entry->key),
+        slim_store_path(p->store, "objects", &object->name),
+    };
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(utimensat(AT_FDCWD, paths[i], times, 0), 0);
+    return entry;
+}
+
+/* What was there before leaves, what is of this run stays. */
+static void room_is_made(void **state)
+{
+    struct place p = open_place();
+    const struct slim_piece piece = { "x", 1 };
+    struct slim_digest name;
+
+    (void)state;
+    open_store(&p);
+    struct slim_kept *old = put_aged(&p, "old", 100);
+    struct slim_kept *new = put_aged(&p, "new", -100);
+
+    assert_non_null(slim_entry_find(p.store, "score", &old->key));
+    slim_file_fail_after(1);
+    assert_true(slim_object_put(p.store, &name, &piece, 1));
+    slim_file_fail_after(0);
+    assert_true(p.store->writes);
     assert_int_equal(p.told.warnings, 1);
+    assert_true(slim_test_has_error(&p.told, "I503"));
+    assert_null(slim_entry_find(p.store, "score", &old->key));
+    assert_false(slim_object_has(p.store, &old->objects[0].name, 3));
+    assert_non_null(slim_entry_find(p.store, "score", &new->key));
+    close_place(&p);
+}
+
+/* Promises of long ago leave, unless somebody works on them still. */
+static void old_promises(void **state)
+{
+    struct place p = open_place();
+    const struct timespec then = { .tv_sec = time(NULL) - 40 * 86400L };
+    const struct timespec times[2] = { then, then };
+    static const char *const of[] = { "fresh", "held", "stale" };
+    const char *paths[3];
+    struct slim_digest names[3];
+    struct slim_lock lock;
+    size_t entries;
+
+    (void)state;
+    open_store(&p);
+    for (size_t i = 0; i < 3; i++) {
+        names[i] = slim_hash(of[i], strlen(of[i]));
+        paths[i] = slim_store_path(p.store, "promises", &names[i]);
+        assert_true(slim_sealed_put(p.store, paths[i], "x", 1));
+        if (i > 0)
+            assert_int_equal(utimensat(AT_FDCWD, paths[i], times, 0), 0);
+    }
+    assert_true(slim_lock_take(&lock, p.store, &names[1], NULL, NULL));
+    (void)slim_store_gc(p.store, UINT64_MAX, &entries);
+    slim_lock_release(&lock);
+    assert_true(slim_file_exists(paths[0]));
+    assert_true(slim_file_exists(paths[1]));
+    assert_false(slim_file_exists(paths[2]));
+    (void)slim_store_gc(p.store, UINT64_MAX, &entries);
+    assert_false(slim_file_exists(paths[1]));
     close_place(&p);
 }
 
@@ -300,7 +391,8 @@ int main(void)
         cmocka_unit_test(objects),   cmocka_unit_test(sealed),
         cmocka_unit_test(entries),   cmocka_unit_test(wrong_name),
         cmocka_unit_test(files),     cmocka_unit_test(locks),
-        cmocka_unit_test(full_disk), cmocka_unit_test(places),
+        cmocka_unit_test(full_disk), cmocka_unit_test(room_is_made),
+        cmocka_unit_test(places),    cmocka_unit_test(old_promises),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
