@@ -66,6 +66,9 @@ bool slim_cli_has(const struct slim_cli *cli, enum slim_option_id id);
 /* The last value that was given, or NULL. */
 const char *slim_cli_value(const struct slim_cli *cli, enum slim_option_id id);
 
+/* Whether an option says what a recipe means: -s, -d, --data. */
+bool slim_cli_decides(enum slim_option_id id);
+
 /* Obeys --threads; false if it is no number from 0 to 1024. */
 bool slim_cli_threads(const struct slim_cli *cli);
 

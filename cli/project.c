@@ -134,6 +134,12 @@ static enum slim_status add_map(struct slim_project *project,
     return SLIM_OK;
 }
 
+bool slim_cli_decides(enum slim_option_id id)
+{
+    return id == SLIM_OPTION_set || id == SLIM_OPTION_map ||
+           id == SLIM_OPTION_data;
+}
+
 static enum slim_status read_options(struct slim_project *project,
                                      struct slim_cli *cli)
 {

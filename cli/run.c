@@ -122,6 +122,31 @@ void slim_cli_close(struct slim_run *run)
         (void)fclose(run->progress.out);
 }
 
+/* What `verify` needs to run it again: recipe, model, and the options that
+ * decide what they mean. */
+static const char *const *lines_of_call(const struct slim_cli *cli)
+{
+    const char **lines = NULL;
+    size_t count = 0;
+
+    for (const struct slim_given *g = cli->given; g; g = g->next)
+        count++;
+    lines = SLIM_NEW_ARRAY(cli->arena, count + 3, const char *);
+    count = 0;
+    for (const struct slim_given *g = cli->given; g; g = g->next)
+        if (slim_cli_decides(g->id)) {
+            lines[count] =
+                slim_arena_printf(cli->arena, "given %02zu %s %s", count + 1,
+                                  slim_options[g->id].name, g->value);
+            count++;
+        }
+    lines[count++] =
+        slim_arena_printf(cli->arena, "recipe %s", cli->operands[0]);
+    lines[count++] =
+        slim_arena_printf(cli->arena, "input %s", cli->operands[1]);
+    return lines;
+}
+
 /* Files that say what a run was need what the store knows. */
 static enum slim_status open_record(struct slim_run *run,
                                     const struct slim_cli *cli)
@@ -134,6 +159,7 @@ static enum slim_status open_record(struct slim_run *run,
                          "a lock file names what is in the store, and there is "
                          "none");
     run->lock = slim_cli_value(cli, SLIM_OPTION_lock);
+    run->called = run->lock ? lines_of_call(cli) : NULL;
     if (!locked)
         return SLIM_OK;
     enum slim_status status = slim_ledger_read(&record, locked, run->diag);

@@ -16,6 +16,61 @@ static bool is_verb(const char *name)
     return false;
 }
 
+/* An option as the lock file has it, "01 set n=6"; NULL: it is none that counts.
+ */
+static struct slim_given *read_given(struct slim_cli *cli, const char *line)
+{
+    const char *name = line + strcspn(line, " ");
+    struct slim_given *given = SLIM_NEW(cli->arena, struct slim_given);
+
+    name += *name == ' ';
+    size_t length = strcspn(name, " ");
+    for (int i = 0; i < SLIM_OPTION_COUNT; i++) {
+        enum slim_option_id id = (enum slim_option_id)i;
+        if (!slim_cli_decides(id) || strlen(slim_options[i].name) != length ||
+            memcmp(slim_options[i].name, name, length) != 0 || !name[length])
+            continue;
+        *given = (struct slim_given){ id, name + length + 1, NULL };
+        return given;
+    }
+    return NULL;
+}
+
+/* Options of the command line stand for all that the lock file has. */
+static void take_options(struct slim_cli *cli, const struct slim_ledger *record)
+{
+    struct slim_given **tail = &cli->given;
+    const char *line;
+
+    for (; *tail; tail = &(*tail)->next)
+        if (slim_cli_decides((*tail)->id))
+            return;
+    for (size_t i = 0; (line = slim_ledger_fact(record, "given", i)); i++) {
+        *tail = read_given(cli, line);
+        tail = *tail ? &(*tail)->next : tail;
+    }
+}
+
+/* Recipe, model and options from the lock file where only it is named; false
+ * where it does not say them. */
+static bool complete(struct slim_cli *cli, const struct slim_ledger *record)
+{
+    const char **operands = SLIM_NEW_ARRAY(cli->arena, 4, const char *);
+
+    if (cli->operand_count == 3)
+        return true;
+    operands[0] = cli->operands[0];
+    operands[1] = slim_ledger_fact(record, "recipe", 0);
+    operands[2] = slim_ledger_fact(record, "input", 0);
+    operands[3] = NULL;
+    if (!operands[1] || !operands[2])
+        return false;
+    cli->operands = operands;
+    cli->operand_count = 3;
+    take_options(cli, record);
+    return true;
+}
+
 static void say_same(const struct slim_cli *cli, const char *lock)
 {
     if (slim_cli_has(cli, SLIM_OPTION_json))
@@ -33,15 +88,21 @@ int slim_command_verify(struct slim_cli *cli)
     struct slim_run run;
 
     (void)slim_blas_fix(cli->argv);
-    if (cli->operand_count != 3)
-        return slim_cli_usage(cli, "verify needs a lock file, the recipe and "
-                                   "the model");
+    if (cli->operand_count != 1 && cli->operand_count != 3)
+        return slim_cli_usage(cli, "verify needs a lock file, and perhaps the "
+                                   "recipe and the model");
     if (!slim_cli_threads(cli))
         return slim_cli_usage(cli, "--threads takes a number from 0 to 1024");
     if (stage && !is_verb(stage))
         return slim_cli_usage(cli, "--stage takes a verb, not '%s'", stage);
-    if (slim_cli_project(&project, cli, 1) != SLIM_OK ||
-        slim_ledger_read(&record, cli->operands[0], &project.diag) != SLIM_OK)
+    if (slim_ledger_read(&record, cli->operands[0], &cli->diag) != SLIM_OK)
+        return slim_cli_report(cli, &cli->diag);
+    if (!complete(cli, record))
+        return slim_cli_usage(cli,
+                              "\"%s\" does not say recipe and model: name "
+                              "them",
+                              cli->operands[0]);
+    if (slim_cli_project(&project, cli, 1) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
     slim_cli_store(&run, &project, cli);
     if (!run.store)

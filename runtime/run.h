@@ -102,7 +102,9 @@ struct slim_run {
     struct slim_memo *memos;         /* [program->count], with a store */
     struct slim_digest input_digest; /* of the model, once it is known */
     struct slim_journal *journal;    /* of the operation that runs, or NULL */
-    const char *lock; /* where to write what each stage was and gave */
+    const char *lock;          /* where to write what each stage was and gave */
+    const char *const *called; /* lines of it that say how the run was asked
+                                  for; NULL-terminated, or NULL */
     const struct slim_ledger *locked; /* what each stage must be, or NULL */
     const char *anew;       /* stages that run though their results are kept: a
                          verb, or "" for all; nothing is saved then */

@@ -64,6 +64,8 @@ char *slim_ledger_text(struct slim_run *run)
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         room++;
+    for (const char *const *c = run->called; c && *c; c++)
+        room++;
     char **lines = SLIM_NEW_ARRAY(run->arena, room, char *);
     for (const struct slim_op *op = run->program->first; op; op = op->next) {
         lines[count] = slim_ledger_line(run, op, true);
@@ -72,6 +74,9 @@ char *slim_ledger_text(struct slim_run *run)
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)
             lines[count++] = metric_line(run, m);
+    for (const char *const *c = run->called; c && *c; c++)
+        if (!strchr(*c, '\n')) /* a name that no line can hold */
+            lines[count++] = slim_arena_strdup(run->arena, *c);
     lines[count++] =
         slim_arena_printf(run->arena, "numerics %s %s", run->program->compute,
                           slim_numerics(run->kernels));
@@ -168,6 +173,18 @@ void slim_ledger_keys(const char *path, struct slim_arena *arena,
             slim_digest_read(&digest, key))
             visit(context, &digest);
     }
+}
+
+const char *slim_ledger_fact(const struct slim_ledger *record, const char *name,
+                             size_t index)
+{
+    size_t length = strlen(name);
+
+    for (char **line = record->lines; *line; line++)
+        if (strncmp(*line, name, length) == 0 && (*line)[length] == ' ' &&
+            index-- == 0)
+            return *line + length + 1;
+    return NULL;
 }
 
 /* ---- comparing ---- */

@@ -9,13 +9,18 @@
  *
  *     slimc lock 1
  *     data 2 text = "sample.txt" n=6 len=24 ids=HEX
+ *     given 01 set n=6
+ *     input models/small
  *     metric 7 after 157.94 words.txt#776b7068 len=24 n=8 bos=no
  *     model DIGEST
  *     numerics f32 OpenBLAS 0.3.21 ..
+ *     recipe smaller.slim
  *     stage 3 score taylor key=HEX scores=HEX
  *     version 0.1.0
  *
- * Numbers are those of the operations.
+ * Numbers are those of the operations; of `given`, the options of the command
+ * line in order. What was given, the input and the recipe are for whoever runs
+ * it again: they are not compared.
  */
 
 /* The lines of the operations so far, in the arena. */
@@ -31,6 +36,10 @@ struct slim_ledger {
 SLIM_NODISCARD enum slim_status slim_ledger_read(struct slim_ledger **out,
                                                  const char *path,
                                                  struct slim_diag *diag);
+
+/* The rest of the index-th line that begins with the word, or NULL. */
+const char *slim_ledger_fact(const struct slim_ledger *record, const char *name,
+                             size_t index);
 
 /* Before an operation runs, and (`done`) after it: L001 with both lines where
  * it is not what the file says. */
