@@ -91,6 +91,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/block_head.c \
     %D%/model/block_mlp.c \
     %D%/model/block_norm.c \
+    %D%/model/buffer.c \
     %D%/model/decode.c \
     %D%/model/decode.h \
     %D%/model/gradients.c \

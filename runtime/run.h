@@ -77,11 +77,9 @@ struct slim_run {
                                           activations */
     size_t tape_memory;          /* bytes of activations that training may
                                     keep for the backward; 0: it recomputes */
-    size_t budget;     /* bytes of memory that a stage may take in all; 0: what
+    size_t budget; /* bytes of memory that a stage may take in all; 0: what
                       the plan says */
-    const char *spill; /* folder for what stages make of weights, until it
-                          is saved or kept; NULL: memory */
-    bool trial; /* of a sweep: stop at `keep`, this may not be the best */
+    bool trial;    /* of a sweep: stop at `keep`, this may not be the best */
     const struct slim_op *ended; /* the run stopped here, as it was asked to */
     const char *keep_axis;       /* of the `keep` that ended it */
     bool keep_max;
@@ -94,9 +92,11 @@ struct slim_run {
     /* of the newest model, and before the operation that runs: what the plan
      * says is a bound where scores decide counts */
     const struct slim_shape *shape, *shape_before;
-    const char *detail;              /* the middle of the finished line:
+    const char *detail;       /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
-    struct slim_store *store;        /* NULL: nothing is kept */
+    struct slim_store *store; /* NULL: nothing is kept */
+    const char *spill; /* folder for what stages make of weights, until it
+                          is saved or kept; NULL: memory */
     enum slim_hashing hashing;       /* of files that a run reads */
     struct slim_memo *memos;         /* [program->count], with a store */
     struct slim_digest input_digest; /* of the model, once it is known */

@@ -72,6 +72,7 @@ slim_tests = \
     %D%/unit/lang_parse \
     %D%/unit/lang_print \
     %D%/unit/lang_refuse \
+    %D%/unit/model_buffer \
     %D%/unit/model_read \
     %D%/unit/no_memory \
     %D%/unit/profile \
@@ -107,6 +108,7 @@ slim_scripts = \
     %D%/oracles.tap \
     %D%/recipes.tap \
     %D%/same_bytes.tap \
+    %D%/spill.tap \
     %D%/store.tap \
     %D%/store_activations.tap \
     %D%/store_kill.tap \

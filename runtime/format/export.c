@@ -66,6 +66,7 @@ static enum slim_status fill(float *out, void *context,
 
     if (slim_model_read(out, export->model, tensor, diag) != SLIM_OK)
         return SLIM_FAILED;
+    slim_model_leave(export->model, tensor);
     if (factor <= 1.0f)
         return SLIM_OK;
     float offset = (float)tensor->node->settings[SLIM_NORM_OFFSET];

@@ -6,6 +6,7 @@
 #include "runtime/format/companion.h"
 #include "runtime/format/place.h"
 #include "runtime/format/safetensors.h"
+#include "runtime/kernel/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,14 +24,37 @@ static size_t count_of(const struct slim_out_tensor *output)
     return output->dims_count == 2 ? count * (size_t)output->dims[1] : count;
 }
 
-/* Normal numbers at places that no other tensor has. */
+/* Where normal numbers go, at places that no other tensor has. */
+struct drawing {
+    float *out;
+    size_t count;
+    double deviation;
+    uint64_t seed, place;
+};
+
+enum { TILE = 1 << 14 };
+
+static void draw_tile(void *context, size_t tile, size_t worker)
+{
+    const struct drawing *d = context;
+    size_t first = tile * TILE;
+    size_t last = first + slim_tile_length(d->count, TILE, tile);
+
+    (void)worker;
+    for (size_t i = first; i < last; i++)
+        d->out[i] =
+            (float)(d->deviation * slim_random_normal(d->seed, SLIM_STREAM_INIT,
+                                                      d->place + i));
+}
+
 static void fill_normal(float *out, size_t count, double deviation,
                         const struct synth *synth, size_t tensor)
 {
-    for (size_t i = 0; i < count; i++)
-        out[i] = (float)(deviation *
-                         slim_random_normal(synth->seed, SLIM_STREAM_INIT,
-                                            ((uint64_t)tensor << 40) + i));
+    struct drawing drawing = { out, count, deviation, synth->seed,
+                               (uint64_t)tensor << 40 };
+
+    slim_parallel(slim_tiles(count, TILE), 100.0 * (double)count, draw_tile,
+                  &drawing);
 }
 
 static enum slim_status fill(float *out, void *context,

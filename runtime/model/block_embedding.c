@@ -55,28 +55,27 @@ static float embedding_scale(const struct slim_step *step)
 static enum slim_status embedding_forward(struct slim_step *step)
 {
     size_t count = step->tokens * step->width_out;
-    const float *table = NULL, *positions = NULL;
     float scale = embedding_scale(step), *added = NULL;
     int32_t *rows = NULL;
 
     if (ids_check(step) != SLIM_OK ||
-        slim_step_table(&table, step, SLIM_EMBEDDING_WEIGHT) != SLIM_OK ||
-        slim_step_table(&positions, step, SLIM_EMBEDDING_POSITIONS) != SLIM_OK)
+        slim_step_embed(step->y, step, SLIM_EMBEDDING_WEIGHT,
+                        step->batch->ids) != SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(step->y, table, step->batch->ids, step->tokens,
-                         step->width_out);
     for (size_t i = 0; scale != 1.0f && i < count; i++)
         step->y[i] *= scale;
-    if (!positions)
+    if (!slim_step_weight(step, SLIM_EMBEDDING_POSITIONS))
         return SLIM_OK;
     if (slim_step_part(&added, step, &step->layer->work, 0, step->tokens,
                        step->width_out) != SLIM_OK ||
         position_rows(&rows, step) != SLIM_OK)
         return SLIM_FAILED;
-    step->kernels->embed(added, positions, rows, step->tokens, step->width_out);
-    slim_add(step->y, added, count);
+    enum slim_status status =
+        slim_step_embed(added, step, SLIM_EMBEDDING_POSITIONS, rows);
+    if (status == SLIM_OK)
+        slim_add(step->y, added, count);
     free(rows);
-    return SLIM_OK;
+    return status;
 }
 
 static enum slim_status embedding_backward(struct slim_step *step)

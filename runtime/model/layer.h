@@ -158,10 +158,12 @@ float *slim_step_weight(const struct slim_step *step, size_t slot);
 SLIM_NODISCARD enum slim_status slim_step_matrix(struct slim_matrix *out,
                                                  const struct slim_step *step,
                                                  size_t slot);
-/* In f32 whatever the kernels multiply: a table that rows are taken from. */
-SLIM_NODISCARD enum slim_status slim_step_table(const float **out,
+/* y[tokens, width_out] = rows of a table: those alone are read, and looked at,
+ * where it is not in memory. */
+SLIM_NODISCARD enum slim_status slim_step_embed(float *y,
                                                 const struct slim_step *step,
-                                                size_t slot);
+                                                size_t slot,
+                                                const int32_t *rows);
 /* y[tokens, rows] = x w^T + bias */
 void slim_step_multiply(const struct slim_step *step, float *y, const float *x,
                         const struct slim_matrix *w, const float *bias);

@@ -2,79 +2,10 @@
 #include "runtime/model/model.h"
 
 #include "base/file.h"
-#include "base/size.h"
 #include "runtime/model/weight.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct slim_buffer *slim_buffer_new(size_t count)
-{
-    struct slim_buffer *buffer = malloc(sizeof(*buffer));
-    size_t bytes = 0;
-
-    if (!buffer || !slim_size_mul(&bytes, count, sizeof(float))) {
-        free(buffer);
-        return NULL;
-    }
-    buffer->data = malloc(bytes ? bytes : 1);
-    if (!buffer->data) {
-        free(buffer);
-        return NULL;
-    }
-    buffer->count = count;
-    buffer->references = 1;
-    buffer->region = NULL;
-    return buffer;
-}
-
-void slim_buffer_release(struct slim_buffer *buffer)
-{
-    if (!buffer || --buffer->references > 0)
-        return;
-    if (buffer->region)
-        slim_region_release(buffer->region);
-    else
-        free(buffer->data);
-    free(buffer);
-}
-
-struct slim_region *slim_region_new(struct slim_map *map)
-{
-    struct slim_region *region = malloc(sizeof(*region));
-
-    if (!region) {
-        slim_map_close(map);
-        return NULL;
-    }
-    *region = (struct slim_region){ .map = *map, .references = 1 };
-    return region;
-}
-
-void slim_region_release(struct slim_region *region)
-{
-    if (!region || --region->references > 0)
-        return;
-    slim_map_close(&region->map);
-    free(region);
-}
-
-struct slim_buffer *slim_buffer_mapped(struct slim_region *region, size_t at,
-                                       size_t count)
-{
-    struct slim_buffer *buffer = malloc(sizeof(*buffer));
-
-    if (!buffer)
-        return NULL;
-    *buffer =
-        (struct slim_buffer){ .data =
-                                  (float *)(uintptr_t)(region->map.data + at),
-                              .count = count,
-                              .references = 1,
-                              .region = region };
-    region->references++;
-    return buffer;
-}
 
 static void maps_release(struct slim_maps *maps)
 {
@@ -217,6 +148,7 @@ struct slim_model *slim_model_copy(const struct slim_model *model)
     if (!copy)
         return NULL;
     copy->shape = model->shape;
+    copy->spill = model->spill;
     copy->maps = model->maps;
     copy->maps->references++;
     for (size_t i = 0; i < model->info->arch->tensor_count; i++) {

@@ -28,6 +28,7 @@ struct slim_buffer {
 struct slim_region {
     struct slim_map map;
     long references;
+    bool spilled; /* a file without a name, of one buffer */
 };
 /* Takes the map over, also where it returns NULL: no memory. */
 struct slim_region *slim_region_new(struct slim_map *map);
@@ -38,6 +39,10 @@ struct slim_buffer *slim_buffer_mapped(struct slim_region *region, size_t at,
 SLIM_NODISCARD struct slim_buffer *slim_buffer_new(size_t count); /* NULL: no
                                                                      memory */
 void slim_buffer_release(struct slim_buffer *buffer);
+bool slim_buffer_spilled(const struct slim_buffer *buffer);
+/* The same numbers from another place on, for all who share a spilled one. */
+void slim_buffer_move(struct slim_buffer *buffer, struct slim_region *region,
+                      size_t at);
 
 struct slim_weight {
     const struct slim_disk_tensor *disk; /* NULL: not on disk */
@@ -52,6 +57,8 @@ struct slim_model {
     struct slim_weight *weights; /* by tensor->index; shortcuts are tensors of
                                     their add nodes and absent until made */
     struct slim_maps *maps;      /* mapped shards, shared */
+    const char *spill; /* folder for the numbers that stages make, so that
+                          they are not all in memory; NULL: they are */
 };
 
 SLIM_NODISCARD enum slim_status slim_model_load(
@@ -72,10 +79,22 @@ SLIM_NODISCARD enum slim_status slim_model_read(
     float *out, struct slim_model *model, const struct slim_tensor *tensor,
     struct slim_diag *diag);
 
-/* The same rounded to bf16, without a detour where the file holds bf16. */
+/* Rows first..first + rows - 1 of it: a table need not be in memory whole. */
+SLIM_NODISCARD enum slim_status slim_model_read_rows(
+    float *out, struct slim_model *model, const struct slim_tensor *tensor,
+    size_t first, size_t rows, struct slim_diag *diag);
+
+/* All of it rounded to bf16, without a detour where the file holds bf16. */
 SLIM_NODISCARD enum slim_status slim_model_read_narrow(
     uint16_t *out, struct slim_model *model, const struct slim_tensor *tensor,
     const struct slim_narrow_kernels *kernels, struct slim_diag *diag);
+
+/* The tensor is read soon, or not for long: its pages are fetched from the disk
+ * meanwhile, or leave this process's memory. Only a matter of time. */
+void slim_model_fetch(const struct slim_model *model,
+                      const struct slim_tensor *tensor);
+void slim_model_leave(const struct slim_model *model,
+                      const struct slim_tensor *tensor);
 
 /* The tensor whose numbers these are: the embedding for a head that is tied to
  * it in the model's shape, else the tensor itself. */
@@ -89,6 +108,20 @@ bool slim_model_has(const struct slim_model *model,
 /* Gives a tensor new numbers; takes the buffer over. */
 void slim_model_set(struct slim_model *model, const struct slim_tensor *tensor,
                     struct slim_buffer *buffer, size_t rows, size_t cols);
+
+/*
+ * Room for the numbers that a tensor of this model will have, to be written
+ * before it is given (or released). A large one stands in the spill folder:
+ * memory holds what is at work, however many layers there are. Fails with O001
+ * where memory or the disk is full.
+ */
+SLIM_NODISCARD enum slim_status slim_model_room(
+    struct slim_buffer **out, const struct slim_model *model,
+    const struct slim_tensor *tensor, size_t rows, size_t cols,
+    struct slim_diag *diag);
+/* As slim_model_set; the numbers are not written any more. */
+void slim_model_give(struct slim_model *model, const struct slim_tensor *tensor,
+                     struct slim_buffer *buffer, size_t rows, size_t cols);
 
 /* Keeps only the given units (ascending) of an axis instance everywhere:
  * composes with earlier selections; buffers are cut. layer SLIM_NO_LAYER: the
@@ -161,11 +194,14 @@ size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
  * and whatever the arithmetic. _process: by the program itself with the
  * tokenizer. _layer, _tables: the numbers in f32 of the largest layer, and of
  * the larger of embedding and head. _pass: the weights of the part at work and
- * what it makes of `tokens` tokens, to go back through it or not.
+ * what it makes of `tokens` tokens, to go back through it or not; _layers: the
+ * same where the head is not run.
  */
 uint64_t slim_memory_process(const struct slim_shape *shape);
 uint64_t slim_memory_layer(const struct slim_shape *shape);
 uint64_t slim_memory_tables(const struct slim_shape *shape);
+uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
+                            bool backward);
 uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
                           bool backward);
 

@@ -135,6 +135,7 @@ static enum slim_status fail_row(const float *row,
 static enum slim_status read_disk(float *out, struct slim_model *model,
                                   const struct slim_weight *weight,
                                   const struct slim_tensor *tensor,
+                                  size_t first, size_t rows,
                                   struct slim_diag *diag)
 {
     const struct slim_disk_tensor *disk = weight->disk;
@@ -143,7 +144,7 @@ static enum slim_status read_disk(float *out, struct slim_model *model,
         &model->info->checkpoint->files[disk->file].source;
     const unsigned char *base =
         model->maps->items[disk->file].data + disk->offset;
-    size_t rows = weight->size[0], columns = weight->size[1];
+    size_t columns = weight->size[1];
 
     if (!reading->read)
         return slim_fail(diag, "F141", (struct slim_span){ .source = file },
@@ -161,7 +162,8 @@ static enum slim_status read_disk(float *out, struct slim_model *model,
                                                     : bad)                     \
     num_threads((int)slim_threads()) if (rows * columns > 65536)
     for (long r = 0; r < (long)rows; r++) {
-        size_t i = weight->kept[0] ? weight->kept[0][r] : (size_t)r;
+        size_t i = first + (size_t)r;
+        i = weight->kept[0] ? weight->kept[0][i] : i;
         struct slim_selection from = { base + i * down * reading->bytes,
                                        weight->kept[1], columns, across };
         float *row = out + (size_t)r * columns;
@@ -172,13 +174,14 @@ static enum slim_status read_disk(float *out, struct slim_model *model,
     }
     if (bad < (long)rows)
         return fail_row(out + (size_t)bad * columns, weight, tensor,
-                        (size_t)bad, file, diag);
+                        first + (size_t)bad, file, diag);
     return SLIM_OK;
 }
 
-enum slim_status slim_model_read(float *out, struct slim_model *model,
-                                 const struct slim_tensor *tensor,
-                                 struct slim_diag *diag)
+enum slim_status slim_model_read_rows(float *out, struct slim_model *model,
+                                      const struct slim_tensor *tensor,
+                                      size_t first, size_t rows,
+                                      struct slim_diag *diag)
 {
     tensor = slim_model_owner(model, tensor);
     const struct slim_weight *weight = &model->weights[tensor->index];
@@ -188,10 +191,20 @@ enum slim_status slim_model_read(float *out, struct slim_model *model,
                          "tensor \"%s\" has no numbers in this model",
                          tensor->name);
     if (!weight->buffer)
-        return read_disk(out, model, weight, tensor, diag);
-    memcpy(out, weight->buffer->data,
-           weight->size[0] * weight->size[1] * sizeof(*out));
+        return read_disk(out, model, weight, tensor, first, rows, diag);
+    memcpy(out, weight->buffer->data + first * weight->size[1],
+           rows * weight->size[1] * sizeof(*out));
     return SLIM_OK;
+}
+
+enum slim_status slim_model_read(float *out, struct slim_model *model,
+                                 const struct slim_tensor *tensor,
+                                 struct slim_diag *diag)
+{
+    const struct slim_tensor *owner = slim_model_owner(model, tensor);
+
+    return slim_model_read_rows(out, model, tensor, 0,
+                                model->weights[owner->index].size[0], diag);
 }
 
 /* The halves of a bf16 tensor as they are; false: one of them is no number. */

@@ -133,11 +133,31 @@ static enum slim_status weights_place(struct slim_layer *layer, bool read,
     return SLIM_OK;
 }
 
+/* Of the matrices of a layer in the middle: what comes before and after all
+ * layers is one table for both, or read row by row. */
+static void pages_advise(const struct slim_model *model, long index,
+                         void (*advise)(const struct slim_model *model,
+                                        const struct slim_tensor *tensor))
+{
+    const struct slim_arch *arch = model->info->arch;
+
+    if (index < 0 || (size_t)index >= arch->layers)
+        return;
+    for (size_t n = arch->layer_first[index]; n < arch->layer_first[index + 1];
+         n++)
+        for (size_t s = 0; s < SLIM_SLOTS; s++) {
+            const struct slim_tensor *tensor = arch->nodes[n].slots[s];
+            if (tensor && tensor->dims_count > 1)
+                advise(model, tensor);
+        }
+}
+
 enum slim_status slim_layer_load(struct slim_layer *layer,
                                  struct slim_model *model, long index,
                                  struct slim_diag *diag)
 {
     size_t tensors = model->info->arch->tensor_count, total = 0;
+    long before = layer->model == model ? layer->index : index - 1;
 
     layer_point(layer, model, index);
     if (tensors > layer->weight_count || !layer->weights) {
@@ -157,6 +177,9 @@ enum slim_status slim_layer_load(struct slim_layer *layer,
         slim_floats_need(&layer->storage, total, 1, "the weights of a layer",
                          diag) != SLIM_OK)
         return SLIM_FAILED;
+    pages_advise(model, before, slim_model_leave);
+    if (index >= 0 && (size_t)index < layer->arch->layers)
+        pages_advise(model, 2 * index - before, slim_model_fetch);
     return weights_place(layer, true, &total, diag);
 }
 
@@ -181,12 +204,31 @@ float *slim_step_weight(const struct slim_step *step, size_t slot)
     return tensor ? step->layer->weights[tensor->index] : NULL;
 }
 
-enum slim_status slim_step_table(const float **out,
-                                 const struct slim_step *step, size_t slot)
+static enum slim_status wide_matrix(const float **out,
+                                    const struct slim_step *step, size_t slot)
 {
     *out = slim_step_weight(step, slot);
     return *out ? make_wide(step->layer, step->node->slots[slot], step->diag)
                 : SLIM_OK;
+}
+
+enum slim_status slim_step_embed(float *y, const struct slim_step *step,
+                                 size_t slot, const int32_t *rows)
+{
+    const struct slim_tensor *tensor = step->node->slots[slot];
+    struct slim_layer *layer = step->layer;
+    size_t width = step->width_out;
+
+    if (layer->made[tensor->index] & MADE_WIDE) {
+        step->kernels->embed(y, layer->weights[tensor->index], rows,
+                             step->tokens, width);
+        return SLIM_OK;
+    }
+    for (size_t t = 0; t < step->tokens; t++)
+        if (slim_model_read_rows(y + t * width, layer->model, tensor,
+                                 (size_t)rows[t], 1, step->diag) != SLIM_OK)
+            return SLIM_FAILED;
+    return SLIM_OK;
 }
 
 enum slim_status slim_step_matrix(struct slim_matrix *out,
@@ -198,7 +240,7 @@ enum slim_status slim_step_matrix(struct slim_matrix *out,
     *out = (struct slim_matrix){ .rows = slim_step_rows(step, slot),
                                  .columns = slim_step_columns(step, slot) };
     if (!narrow)
-        return slim_step_table(&out->wide, step, slot);
+        return wide_matrix(&out->wide, step, slot);
     if (slim_step_weight(step, slot) &&
         make_narrow(&copy, step->layer, step->node->slots[slot], narrow,
                     step->diag) != SLIM_OK)

@@ -73,15 +73,14 @@ static enum slim_status give(const struct absorbing *work,
                              struct values *values)
 {
     size_t count = values->rows * values->cols;
-    struct slim_buffer *buffer = slim_buffer_new(count);
-    enum slim_status status = SLIM_OK;
+    struct slim_buffer *buffer = NULL;
+    enum slim_status status = slim_model_room(
+        &buffer, work->to, tensor, values->rows, values->cols, work->diag);
 
     for (size_t i = 0; buffer && i < count; i++)
         buffer->data[i] = (float)values->data[i];
     if (buffer)
-        slim_model_set(work->to, tensor, buffer, values->rows, values->cols);
-    else
-        status = no_memory(work, tensor);
+        slim_model_give(work->to, tensor, buffer, values->rows, values->cols);
     free(values->data);
     values->data = NULL;
     return status;

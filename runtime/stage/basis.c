@@ -151,12 +151,12 @@ static bool multiply_left(struct matrix *w, const struct slim_basis *basis)
     return true;
 }
 
-/* The tensor of `from` in f64, its columns times gain. */
+/* Rows of the tensor of `from` in f64, their columns times gain. */
 static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
                                     const struct slim_tensor *tensor,
+                                    size_t first, size_t rows,
                                     const float *gain, struct slim_diag *diag)
 {
-    size_t rows = slim_tensor_size(from->shape, tensor, 0);
     size_t cols =
         tensor->dims_count == 2 ? slim_tensor_size(from->shape, tensor, 1) : 1;
     float *w = malloc(rows * cols * sizeof(*w));
@@ -167,27 +167,39 @@ static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
         return slim_fail(diag, "O001", (struct slim_span){ 0 },
                          "out of memory for tensor \"%s\"", tensor->name);
     }
-    enum slim_status status = slim_model_read(w, from, tensor, diag);
+    enum slim_status status =
+        slim_model_read_rows(w, from, tensor, first, rows, diag);
     for (size_t i = 0; status == SLIM_OK && i < rows * cols; i++)
         out->data[i] = (double)w[i] * (gain ? (double)gain[i % cols] : 1.0);
     free(w);
     return status;
 }
 
-static enum slim_status give(struct slim_model *to,
-                             const struct slim_tensor *tensor,
-                             const struct matrix *w, struct slim_diag *diag)
+/* Rows of the tensor in the new bases. */
+static enum slim_status turn_rows(struct matrix *w, struct slim_model *from,
+                                  const struct slim_tensor *tensor,
+                                  size_t first, size_t rows,
+                                  const struct slim_basis *in,
+                                  const struct slim_basis *out,
+                                  const float *gain, struct slim_diag *diag)
 {
-    struct slim_buffer *buffer = slim_buffer_new(w->rows * w->cols);
+    bool ok = true;
 
-    if (!buffer)
-        return slim_fail(diag, "O001", (struct slim_span){ 0 },
-                         "out of memory for tensor \"%s\"", tensor->name);
-    for (size_t i = 0; i < w->rows * w->cols; i++)
-        buffer->data[i] = (float)w->data[i];
-    slim_model_set(to, tensor, buffer, w->rows, w->cols);
-    return SLIM_OK;
+    if (read_matrix(w, from, tensor, first, rows, gain, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (in)
+        ok = multiply_right(w, in);
+    if (ok && out)
+        ok = multiply_left(w, out);
+    if (ok)
+        return SLIM_OK;
+    return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                     "out of memory for tensor \"%s\"", tensor->name);
 }
+
+/* What a table is turned in, so that it is not in memory in f64: whole tiles of
+ * slim_gemm_f64, whose sums are then those of the whole. */
+enum { ROW_BLOCK = 4096 };
 
 enum slim_status slim_rotate_tensor(struct slim_model *to,
                                     struct slim_model *from,
@@ -196,20 +208,36 @@ enum slim_status slim_rotate_tensor(struct slim_model *to,
                                     const struct slim_basis *out,
                                     const float *gain, struct slim_diag *diag)
 {
-    struct matrix w;
-    enum slim_status status = read_matrix(&w, from, tensor, gain, diag);
-    bool ok = true;
+    size_t rows = slim_tensor_size(from->shape, tensor, 0);
+    size_t cols =
+        tensor->dims_count == 2 ? slim_tensor_size(from->shape, tensor, 1) : 1;
+    struct slim_buffer *buffer = NULL;
+    enum slim_status status = SLIM_OK;
+    size_t block = ROW_BLOCK, done = 0;
 
-    if (status == SLIM_OK && in && slim_on_stream(from, tensor, 1))
-        ok = multiply_right(&w, in);
-    if (status == SLIM_OK && ok && out && slim_on_stream(from, tensor, 0))
-        ok = multiply_left(&w, out);
-    if (status == SLIM_OK && !ok)
-        status = slim_fail(diag, "O001", (struct slim_span){ 0 },
-                           "out of memory for tensor \"%s\"", tensor->name);
+    in = in && slim_on_stream(from, tensor, 1) ? in : NULL;
+    out = out && slim_on_stream(from, tensor, 0) ? out : NULL;
+    size_t new_rows = out ? out->kept : rows;
+    size_t new_cols = in ? in->kept : cols;
+    if (slim_model_room(&buffer, to, tensor, new_rows, new_cols, diag) !=
+        SLIM_OK)
+        return SLIM_FAILED;
+    if (out) /* it sums over the rows */
+        block = rows;
+    for (size_t at = 0; at < rows && status == SLIM_OK; at += block) {
+        struct matrix w = { 0 };
+        size_t count = rows - at < block ? rows - at : block;
+
+        status = turn_rows(&w, from, tensor, at, count, in, out, gain, diag);
+        for (size_t i = 0; status == SLIM_OK && i < w.rows * w.cols; i++)
+            buffer->data[done++] = (float)w.data[i];
+        free(w.data);
+    }
+    slim_model_leave(from, tensor);
     if (status == SLIM_OK)
-        status = give(to, tensor, &w, diag);
-    free(w.data);
+        slim_model_give(to, tensor, buffer, new_rows, new_cols);
+    else
+        slim_buffer_release(buffer);
     return status;
 }
 

@@ -15,8 +15,12 @@ static enum slim_status resolve_input(struct slim_op *op,
 static enum slim_status run_input(struct slim_run *run,
                                   const struct slim_op *op)
 {
-    return slim_model_load(&slim_run_result(run, op)->model, run->input,
-                           run->diag);
+    struct slim_model **model = &slim_run_result(run, op)->model;
+
+    if (slim_model_load(model, run->input, run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    (*model)->spill = run->spill;
+    return SLIM_OK;
 }
 
 /* Weights, and what says how they are computed with. */

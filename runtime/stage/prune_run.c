@@ -55,16 +55,14 @@ static enum slim_status untie(struct slim_model *model, struct slim_diag *diag)
             continue;
         rows = slim_tensor_size(model->shape, head, 0);
         cols = slim_tensor_size(model->shape, head, 1);
-        buffer = slim_buffer_new(rows * cols);
-        if (!buffer)
-            return slim_fail(diag, "O121", (struct slim_span){ 0 },
-                             "no memory for a head of its own");
+        if (slim_model_room(&buffer, model, head, rows, cols, diag) != SLIM_OK)
+            return SLIM_FAILED;
         if (slim_model_read(buffer->data, model, head->tied_to, diag) !=
             SLIM_OK) {
             slim_buffer_release(buffer);
             return SLIM_FAILED;
         }
-        slim_model_set(model, head, buffer, rows, cols);
+        slim_model_give(model, head, buffer, rows, cols);
     }
     return SLIM_OK;
 }

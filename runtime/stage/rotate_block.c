@@ -146,19 +146,22 @@ static enum slim_status set_shortcut(struct slim_walk *walk,
 {
     size_t rows = walk->here.kept, cols = next->kept;
     double *product = malloc(rows * cols * sizeof(*product));
-    struct slim_buffer *buffer = slim_buffer_new(rows * cols);
+    struct slim_buffer *buffer = NULL;
 
-    if (!product || !buffer) {
-        free(product);
-        slim_buffer_release(buffer);
+    if (!product)
         return no_memory(walk);
+    if (slim_model_room(&buffer, walk->to, add->slots[SLIM_ADD_SHORTCUT], rows,
+                        cols, walk->run->diag) != SLIM_OK) {
+        free(product);
+        return SLIM_FAILED;
     }
     slim_gemm_f64(product, walk->here.q, next->q, rows, next->width, cols, true,
                   false);
     for (size_t i = 0; i < rows * cols; i++)
         buffer->data[i] = (float)product[i];
     free(product);
-    slim_model_set(walk->to, add->slots[SLIM_ADD_SHORTCUT], buffer, rows, cols);
+    slim_model_give(walk->to, add->slots[SLIM_ADD_SHORTCUT], buffer, rows,
+                    cols);
     return SLIM_OK;
 }
 
@@ -220,16 +223,16 @@ static enum slim_status center_tables(struct slim_model *model,
         const struct slim_tensor *table = node->slots[SLIM_EMBEDDING_WEIGHT];
         size_t rows = slim_tensor_size(model->shape, table, 0);
         size_t width = slim_tensor_size(model->shape, table, 1);
-        struct slim_buffer *buffer = slim_buffer_new(rows * width);
-        if (!buffer)
-            return slim_fail(diag, "O001", (struct slim_span){ 0 },
-                             "out of memory for tensor \"%s\"", table->name);
+        struct slim_buffer *buffer = NULL;
+        if (slim_model_room(&buffer, model, table, rows, width, diag) !=
+            SLIM_OK)
+            return SLIM_FAILED;
         if (slim_model_read(buffer->data, model, table, diag) != SLIM_OK) {
             slim_buffer_release(buffer);
             return SLIM_FAILED;
         }
         slim_kernels_ref.center(buffer->data, buffer->data, rows, width, false);
-        slim_model_set(model, table, buffer, rows, width);
+        slim_model_give(model, table, buffer, rows, width);
     }
     return SLIM_OK;
 }

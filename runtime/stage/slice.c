@@ -76,9 +76,6 @@ static enum slim_status resolve_slice(struct slim_op *op,
     else
         op->cost.least = op->cost.memory =
             slim_memory_process(after) + 2 * slim_memory_tables(op->before);
-    op->cost.held = sizeof(float) * slim_shape_params(after);
-    op->cost.memory += op->cost.held;
-    op->cost.least += op->cost.held;
     return SLIM_OK;
 }
 
@@ -97,21 +94,22 @@ static enum slim_status cut(struct slim_model *to, struct slim_model *from,
     }
     if (rows == new_rows && cols == new_cols)
         return SLIM_OK;
-    float *whole = malloc(rows * cols * sizeof(*whole));
-    struct slim_buffer *buffer = slim_buffer_new(new_rows * new_cols);
-    enum slim_status status = SLIM_FAILED;
+    float *row = malloc(cols * sizeof(*row));
+    struct slim_buffer *buffer = NULL;
+    enum slim_status status =
+        slim_model_room(&buffer, to, tensor, new_rows, new_cols, diag);
 
-    if (!whole || !buffer)
-        (void)slim_fail(diag, "O001", (struct slim_span){ 0 },
-                        "out of memory for tensor \"%s\"", tensor->name);
-    else
-        status = slim_model_read(whole, from, tensor, diag);
-    for (size_t i = 0; status == SLIM_OK && i < new_rows; i++)
-        memcpy(buffer->data + i * new_cols, whole + i * cols,
-               new_cols * sizeof(*whole));
-    free(whole);
+    if (status == SLIM_OK && !row)
+        status = slim_fail(diag, "O001", (struct slim_span){ 0 },
+                           "out of memory for tensor \"%s\"", tensor->name);
+    for (size_t i = 0; status == SLIM_OK && i < new_rows; i++) {
+        status = slim_model_read_rows(row, from, tensor, i, 1, diag);
+        if (status == SLIM_OK)
+            memcpy(buffer->data + i * new_cols, row, new_cols * sizeof(*row));
+    }
+    free(row);
     if (status == SLIM_OK)
-        slim_model_set(to, tensor, buffer, new_rows, new_cols);
+        slim_model_give(to, tensor, buffer, new_rows, new_cols);
     else
         slim_buffer_release(buffer);
     return status;

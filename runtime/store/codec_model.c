@@ -39,6 +39,44 @@ static json_t *with_tensors(json_t *blob, json_t *tensors)
     return NULL;
 }
 
+/* Whether the bytes of a map from `at` on are the tensor's. */
+static bool same_bytes(const struct slim_map *map, size_t at,
+                       const struct slim_weight *weight)
+{
+    return at + bytes_of(weight) <= map->length &&
+           memcmp(map->data + at, weight->buffer->data, bytes_of(weight)) == 0;
+}
+
+/* What was written to the store need not lie in a file of its own as well. */
+static void move_spilled(const struct slim_packing *packing,
+                         const struct slim_model *model, size_t layer,
+                         const json_t *blob)
+{
+    struct slim_diag quiet = { .arena = packing->store->arena };
+    struct slim_map map;
+    struct slim_digest name;
+    size_t at = 0;
+
+    if (!slim_digest_read(&name,
+                          json_string_value(json_object_get(blob, "blob"))) ||
+        slim_map_open(&map, slim_store_path(packing->store, "objects", &name),
+                      (struct slim_span){ 0 }, &quiet) != SLIM_OK)
+        return;
+    struct slim_region *region = slim_region_new(&map);
+    for (size_t i = 0; region && i < model->info->arch->tensor_count; i++) {
+        const struct slim_weight *weight = &model->weights[i];
+        if (!in_part(model, i, layer))
+            continue;
+        if (slim_buffer_spilled(weight->buffer) &&
+            same_bytes(&region->map, at, weight))
+            slim_buffer_move(weight->buffer, region, at);
+        at += bytes_of(weight);
+    }
+    if (region)
+        slim_map_leave(&region->map, region->map.data, region->map.length);
+    slim_region_release(region);
+}
+
 /* {"blob":.., "size":.., "tensors":[[index, rows, cols], ..]} or null where
  * the layer has no buffer. SLIM_NO_LAYER: what is before and after them. */
 json_t *slim_pack_layer(struct slim_packing *packing,
@@ -63,7 +101,10 @@ json_t *slim_pack_layer(struct slim_packing *packing,
         json_decref(tensors);
         return json_null();
     }
-    return with_tensors(slim_pack_blob(packing, part, parts), tensors);
+    json_t *blob = slim_pack_blob(packing, part, parts);
+    if (blob)
+        move_spilled(packing, model, layer, blob);
+    return with_tensors(blob, tensors);
 }
 
 /* The indices that stay of every selected tensor, as one object of u32. */
@@ -260,6 +301,7 @@ bool slim_unpack_model(struct slim_unpacking *unpacking, const json_t *json)
         return false;
     slim_model_forget(model);
     model->shape = shape;
+    model->spill = run->spill;
     bool whole = unpack_kept(unpacking, model, json_object_get(json, "kept"));
     json_array_foreach(parts, i, part) whole =
         whole && slim_unpack_layer(unpacking, model, part);

@@ -116,11 +116,10 @@ static enum slim_status merge_one(struct slim_model *model,
 {
     size_t out = slim_tensor_size(model->shape, tensor, 0);
     size_t in = slim_tensor_size(model->shape, tensor, 1);
-    struct slim_buffer *buffer = slim_buffer_new(out * in);
+    struct slim_buffer *buffer = NULL;
 
-    if (!buffer)
-        return slim_fail(diag, "O001", (struct slim_span){ 0 },
-                         "out of memory for tensor \"%s\"", tensor->name);
+    if (slim_model_room(&buffer, model, tensor, out, in, diag) != SLIM_OK)
+        return SLIM_FAILED;
     if (slim_model_read(buffer->data, model, tensor, diag) != SLIM_OK) {
         slim_buffer_release(buffer);
         return SLIM_FAILED;
@@ -136,7 +135,7 @@ static enum slim_status merge_one(struct slim_model *model,
                 (float)((double)buffer->data[o * in + i] +
                         (double)adapter->scale * sum);
         }
-    slim_model_set(model, tensor, buffer, out, in);
+    slim_model_give(model, tensor, buffer, out, in);
     return SLIM_OK;
 }
 

@@ -259,11 +259,48 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void spilled_memory_has_no_name(void **state)
+{
+    (void)state;
+    struct slim_map map;
+    size_t length = 10000;
+
+    assert_int_equal(slim_spill_open(&map, folder, length, nowhere, &diag),
+                     SLIM_OK);
+    assert_int_equal(map.length, length);
+    unsigned char *bytes = (unsigned char *)(uintptr_t)map.data;
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (unsigned char)(i % 251);
+    assert_int_equal(entries(), 0);
+    slim_spill_seal(&map);
+    for (size_t i = 0; i < length; i++)
+        assert_int_equal(map.data[i], i % 251);
+    slim_map_close(&map);
+    assert_int_equal(entries(), 0);
+}
+
+static void a_full_disk_spills_nothing(void **state)
+{
+    (void)state;
+    struct slim_map map;
+
+    slim_file_fail_after(1);
+    assert_int_equal(slim_spill_open(&map, folder, 10000, nowhere, &diag),
+                     SLIM_FAILED);
+    assert_true(slim_test_has_error(&diag, "O001"));
+    assert_int_equal(entries(), 0);
+    assert_int_equal(slim_spill_open(&map, in_folder("no"), 1, nowhere, &diag),
+                     SLIM_FAILED);
+    assert_true(slim_test_has_error(&diag, "I001"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(spilled_memory_has_no_name),
+        TEST(a_full_disk_spills_nothing),
         TEST(a_file_is_read_whole),
         TEST(what_cannot_be_read_is_refused),
         TEST(maps_show_the_bytes),

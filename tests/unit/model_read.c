@@ -147,6 +147,27 @@ static void test_narrow(void **state)
     assert_memory_equal(have, values, sizeof(values));
 }
 
+/* Some rows are those of the whole, from a file and from a buffer. */
+static void test_rows_alone(void **state)
+{
+    struct world *world = *state;
+    struct slim_buffer *buffer = slim_buffer_new(COUNT);
+    float values[COUNT], have[2 * COLUMNS];
+
+    assert_non_null(buffer);
+    for (size_t i = 0; i < COUNT; i++)
+        values[i] = buffer->data[i] = (float)i;
+    store(world, values, sizeof(values), SLIM_DTYPE_F32);
+    for (int from = 0; from < 2; from++) {
+        assert_int_equal(slim_model_read_rows(have, world->model, world->up, 3,
+                                              2, &world->diag),
+                         SLIM_OK);
+        assert_memory_equal(have, values + 3 * COLUMNS, sizeof(have));
+        if (from == 0)
+            slim_model_set(world->model, world->up, buffer, ROWS, COLUMNS);
+    }
+}
+
 /* Other types, and buffers, are rounded. */
 static void test_narrow_rounds(void **state)
 {
@@ -313,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_f32, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bf16, setup, teardown),
         cmocka_unit_test_setup_teardown(test_narrow, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rows_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_narrow_rounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_narrow_no_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_f16, setup, teardown),
