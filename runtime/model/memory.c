@@ -56,24 +56,32 @@ uint64_t slim_memory_tables(const struct slim_shape *shape)
                                          arch->node_count));
 }
 
-/* A table is looked up in f32 and multiplied in either form; layers are kept
- * in one of them. */
-static uint64_t weights(const struct slim_shape *shape)
-{
-    uint64_t tables = slim_memory_tables(shape);
-    uint64_t largest = most(slim_memory_layer(shape), tables);
-
-    return most(largest, tables + largest / 2);
-}
-
-uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
-                          bool backward)
+/* Of the weights, no more than `largest` bytes are at hand at a time. */
+static uint64_t work(const struct slim_shape *shape, uint64_t largest,
+                     size_t tokens, bool backward)
 {
     uint64_t stream = (uint64_t)tokens * slim_pass_width(shape) * sizeof(float);
     uint64_t tape = 0;
 
     for (size_t l = 0; l < shape->arch->layers; l++)
         tape = most(tape, slim_tape_bytes(shape, l, tokens));
-    return weights(shape) +
-           (backward ? 2 * tape + 6 * stream : tape + 3 * stream);
+    return largest + (backward ? 2 * tape + 6 * stream : tape + 3 * stream);
+}
+
+uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
+                            bool backward)
+{
+    /* f32, and bf16 beside it */
+    uint64_t layer = slim_memory_layer(shape);
+
+    return work(shape, layer + layer / 2, tokens, backward);
+}
+
+uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
+                          bool backward)
+{
+    uint64_t tables = slim_memory_tables(shape);
+    uint64_t largest = most(slim_memory_layer(shape), tables);
+
+    return work(shape, most(largest, tables + largest / 2), tokens, backward);
 }

@@ -194,11 +194,14 @@ size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
  * and whatever the arithmetic. _process: by the program itself with the
  * tokenizer. _layer, _tables: the numbers in f32 of the largest layer, and of
  * the larger of embedding and head. _pass: the weights of the part at work and
- * what it makes of `tokens` tokens, to go back through it or not.
+ * what it makes of `tokens` tokens, to go back through it or not; _layers: the
+ * same where the head is not run.
  */
 uint64_t slim_memory_process(const struct slim_shape *shape);
 uint64_t slim_memory_layer(const struct slim_shape *shape);
 uint64_t slim_memory_tables(const struct slim_shape *shape);
+uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
+                            bool backward);
 uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
                           bool backward);
 

@@ -224,7 +224,6 @@ static enum slim_status resolve_recover(struct slim_op *op,
         (uint64_t)(pass * (double)slim_pass_width(shape) * sizeof(float)) *
             (shape->arch->layers + 4);
     op->cost.memory = op->cost.least + kept;
-    op->cost.held = sizeof(float) * all;
     return SLIM_OK;
 }
 

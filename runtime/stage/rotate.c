@@ -156,11 +156,11 @@ struct slim_cost slim_rotate_cost(const struct slim_op *op)
     uint64_t stream = (uint64_t)tokens * sizeof(float) * op->before->sites[0];
     uint64_t least =
         slim_memory_process(op->before) +
-        slim_memory_pass(op->before, (size_t)fmin(tokens, SLIM_GROUP_TOKENS),
-                         false) +
+        slim_memory_layers(op->before, (size_t)fmin(tokens, SLIM_GROUP_TOKENS),
+                           false) +
         (uint64_t)(40.0 * width * width) +
         /* a matrix in f64 and its product, and the f32 that it is read in */
-        20 * (slim_memory_tables(op->before) / sizeof(float));
+        20 * (slim_memory_layer(op->before) / sizeof(float));
     return (struct slim_cost){
         .flops = tokens * (pass + sites * width * width) +
                  10.0 * sites * width * width * width,
@@ -203,12 +203,8 @@ static enum slim_status resolve_rotate(struct slim_op *op,
             : "%zu basis of %zu x %zu",
         args->per == SLIM_PER_BLOCK ? op->before->arch->site_count : (size_t)1,
         op->before->sites[0], op->before->sites[0]);
-    if (!(op->fused && after->shortcuts)) { /* else slice does it, and counts */
+    if (!(op->fused && after->shortcuts)) /* else slice does it, and counts */
         op->cost = slim_rotate_cost(op);
-        op->cost.held = sizeof(float) * slim_shape_params(after);
-        op->cost.memory += op->cost.held;
-        op->cost.least += op->cost.held;
-    }
     return SLIM_OK;
 }
 

@@ -76,9 +76,6 @@ static enum slim_status resolve_slice(struct slim_op *op,
     else
         op->cost.least = op->cost.memory =
             slim_memory_process(after) + 2 * slim_memory_tables(op->before);
-    op->cost.held = sizeof(float) * slim_shape_params(after);
-    op->cost.memory += op->cost.held;
-    op->cost.least += op->cost.held;
     return SLIM_OK;
 }
 
