@@ -316,6 +316,10 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
         return slim_cli_usage(cli, "--shard takes I/N: the I-th of N parts");
     if (slim_cli_has(cli, SLIM_OPTION_shard) && !sweep)
         return slim_cli_usage(cli, "--shard: the recipe has no sweep");
+    if (project->program->next && (slim_cli_has(cli, SLIM_OPTION_lock) ||
+                                   slim_cli_has(cli, SLIM_OPTION_locked)))
+        return slim_cli_usage(cli, "a lock file is of one point of a sweep: "
+                                   "choose it with -s NAME=VALUE");
     slim_cli_store(&run, project, cli);
     measure_limit(&run, project);
     run.recipe_text = slim_project_text(project);
