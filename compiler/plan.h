@@ -7,7 +7,8 @@
 
 /* What a whole program is predicted to take. */
 struct slim_totals {
-    double seconds;
+    double seconds; /* of what is to run */
+    double saved;   /* that what is kept took when it was made */
     uint64_t memory, disk;
     uint64_t before, after; /* parameters */
     bool asked;             /* a store was asked: what is kept takes nothing */

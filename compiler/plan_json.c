@@ -102,11 +102,12 @@ static void put_program(const struct slim_program *program, FILE *out)
                                     "data", "id", (int)op->id, "text", op->text,
                                     "name", text_or_null(op->label)),
                           out);
-    slim_plan_put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:I,s:I}", "v", 1, "event",
-                            "total", "params", integer(totals.after),
+    slim_plan_put(json_pack("{s:i,s:s,s:I,s:I,s:f,s:f,s:I,s:I}", "v", 1,
+                            "event", "total", "params", integer(totals.after),
                             "params_before", integer(totals.before), "seconds",
-                            totals.seconds, "memory", integer(totals.memory),
-                            "disk", integer(totals.disk)),
+                            totals.seconds, "saved_seconds", totals.saved,
+                            "memory", integer(totals.memory), "disk",
+                            integer(totals.disk)),
                   out);
 }
 

@@ -43,6 +43,7 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
         totals.asked = totals.asked || op->cached;
         if (!op->stage->hidden && op->cached)
             ++*(hit ? &totals.hits : &totals.runs);
+        totals.saved += op->spent;
         if (hit)
             continue;
         totals.seconds += slim_plan_seconds(program, &op->cost);
@@ -186,8 +187,9 @@ static void print_op(const struct slim_program *program,
                      int result, bool asked, struct slim_arena *arena,
                      FILE *out)
 {
+    bool hit = op->cached && strcmp(op->cached, "hit") == 0;
     const char *seconds =
-        op->cost.flops > 0.0
+        op->cost.flops > 0.0 && !hit
             ? slim_arena_printf(
                   arena, "~%s",
                   slim_text_seconds(arena,
@@ -256,6 +258,18 @@ static void print_table(const struct slim_program *program, bool verbose,
     }
 }
 
+static void print_work(const struct slim_totals *totals,
+                       struct slim_arena *arena, FILE *out)
+{
+    if (totals->runs == 0)
+        fputs("plan   nothing to do: all is kept", out);
+    else
+        fprintf(out, "plan   %zu to run, %zu kept", totals->runs, totals->hits);
+    if (totals->saved >= 1.0)
+        fprintf(out, "; it took %s", slim_text_seconds(arena, totals->saved));
+    fputc('\n', out);
+}
+
 static void print_totals(const struct slim_program *program,
                          struct slim_arena *arena, FILE *out)
 {
@@ -273,10 +287,8 @@ static void print_totals(const struct slim_program *program,
     if (totals.disk)
         fprintf(out, ", disk +%s", slim_text_bytes(arena, totals.disk));
     fputc('\n', out);
-    if (totals.asked && totals.runs == 0)
-        fputs("plan   nothing to do: all is kept\n", out);
-    else if (totals.asked)
-        fprintf(out, "plan   %zu to run, %zu kept\n", totals.runs, totals.hits);
+    if (totals.asked)
+        print_work(&totals, arena, out);
 }
 
 static void print_one(const struct slim_program *program, bool verbose,

@@ -160,6 +160,7 @@ struct slim_op {
                                     slice: the rotate that it carries out */
     struct slim_cost cost;
     const char *cached; /* "hit" or "run"; NULL: not asked */
+    double spent;       /* seconds that a hit took when it was made */
     const struct slim_stream_plan *streams; /* NULL: not asked, or none */
     struct slim_op *next;
 };

@@ -393,6 +393,7 @@ size_t slim_memo_plan(struct slim_run *run)
             continue;
         bool hit = slim_memo_find(run, op);
         op->cached = hit ? "hit" : "run";
+        op->spent = hit ? run->memos[op->id].entry->seconds : 0.0;
         work += !hit && !op->stage->hidden;
     }
     slim_activations_plan(run);
