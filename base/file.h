@@ -72,6 +72,10 @@ SLIM_NODISCARD enum slim_status slim_writer_commit(struct slim_writer *writer,
                                                    struct slim_span at,
                                                    struct slim_diag *diag);
 void slim_writer_abort(struct slim_writer *writer);
+/* Whether NAME is what a writer of BASE that was killed has left. */
+bool slim_writer_is_part(const char *name, const char *base);
+/* Removes what writers of the path that are no more have left beside it. */
+void slim_writer_clear(const char *path);
 
 /* Every write of the program passes here; the n-th from now fails with ENOSPC
  * (0: never), or from then on all do. For failure-injection tests; also set by

@@ -177,3 +177,28 @@ void slim_writer_abort(struct slim_writer *writer)
     free(writer->path);
     *writer = (struct slim_writer){ 0 };
 }
+
+bool slim_writer_is_part(const char *name, const char *base)
+{
+    size_t length = strlen(name), prefix = strlen(base);
+
+    return length > prefix + 5 && strncmp(name, base, prefix) == 0 &&
+           name[prefix] == '.' && strcmp(name + length - 5, ".part") == 0;
+}
+
+void slim_writer_clear(const char *path)
+{
+    struct slim_arena *arena = slim_arena_open();
+    const char *directory = slim_path_directory(arena, path);
+    const char *base = slim_path_base(path);
+    char **names = slim_list_directory(arena, directory, ".part");
+
+    for (; *names; names++) {
+        long process = slim_writer_is_part(*names, base)
+                           ? strtol(*names + strlen(base) + 1, NULL, 10)
+                           : 0;
+        if (process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH)
+            (void)unlink(slim_path_join(arena, directory, *names));
+    }
+    slim_arena_close(arena);
+}

@@ -216,6 +216,7 @@ enum slim_status slim_record_write(const json_t *record, const char *path,
     if (!text)
         return slim_fail(diag, "O001", nowhere,
                          "out of memory for the results of a run");
+    slim_writer_clear(path);
     enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
     if (status == SLIM_OK)
         status = slim_writer_put(&writer, text, strlen(text), nowhere, diag);

@@ -107,6 +107,13 @@ static enum slim_status check_save(const struct slim_op *op,
                      "\"%s\" is no name of a directory to write", args->path);
 }
 
+/* They come later, and a run that was killed may have left a part of them. */
+static bool are_results(const char *name)
+{
+    return strcmp(name, "run.json") == 0 ||
+           slim_writer_is_part(name, "run.json");
+}
+
 /* Every file with what a change of it changes too. */
 static const char *look(const char *directory, struct slim_run *run)
 {
@@ -115,7 +122,7 @@ static const char *look(const char *directory, struct slim_run *run)
     struct stat info;
 
     for (; *files; files++)
-        if (strcmp(*files, "run.json") != 0 && /* results come later */
+        if (!are_results(*files) &&
             stat(slim_path_join(run->arena, directory, *files), &info) == 0)
             slim_text_printf(&text, "%s %lld %lld %lld.%09ld\n", *files,
                              (long long)info.st_ino, (long long)info.st_size,
