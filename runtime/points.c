@@ -268,10 +268,11 @@ static void say_gate(const struct slim_points *points,
 
 static void say_gates(const struct slim_points *points)
 {
-    size_t axes = points->first->point->sweep->axis_count;
+    const struct slim_program *first = points->first;
     struct slim_gate gate;
 
-    for (size_t axis = 0; axis < axes; axis++)
+    for (size_t axis = 0; first && axis < first->point->sweep->axis_count;
+         axis++)
         if (slim_points_gate(&gate, points, axis))
             say_gate(points, &gate);
 }

@@ -63,7 +63,7 @@ static void narrow_grad_w(float *dw, const float *dy, const float *x,
 /* Each token with those before it that it sees; a prefix, which sees all of
  * itself, is counted as causal. `products`: two forward, five backward. */
 static void count_attention(const struct slim_attention_shape *shape,
-                            unsigned products)
+                            uint64_t products)
 {
     uint64_t pairs = 0;
 

@@ -161,7 +161,7 @@ static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
         tensor->dims_count == 2 ? slim_tensor_size(from->shape, tensor, 1) : 1;
     float *w = malloc(rows * cols * sizeof(*w));
 
-    *out = (struct matrix){ malloc(rows * cols * sizeof(double)), rows, cols };
+    *out = (struct matrix){ calloc(rows * cols, sizeof(double)), rows, cols };
     if (!w || !out->data) {
         free(w);
         return slim_fail(diag, "O001", (struct slim_span){ 0 },
@@ -175,22 +175,28 @@ static enum slim_status read_matrix(struct matrix *out, struct slim_model *from,
     return status;
 }
 
+/* What a tensor is turned by: the bases of its columns and its rows, or NULL,
+ * and what its columns are multiplied with before. */
+struct turn {
+    const struct slim_basis *in, *out;
+    const float *gain;
+};
+
 /* Rows of the tensor in the new bases. */
 static enum slim_status turn_rows(struct matrix *w, struct slim_model *from,
                                   const struct slim_tensor *tensor,
                                   size_t first, size_t rows,
-                                  const struct slim_basis *in,
-                                  const struct slim_basis *out,
-                                  const float *gain, struct slim_diag *diag)
+                                  const struct turn *turn,
+                                  struct slim_diag *diag)
 {
     bool ok = true;
 
-    if (read_matrix(w, from, tensor, first, rows, gain, diag) != SLIM_OK)
+    if (read_matrix(w, from, tensor, first, rows, turn->gain, diag) != SLIM_OK)
         return SLIM_FAILED;
-    if (in)
-        ok = multiply_right(w, in);
-    if (ok && out)
-        ok = multiply_left(w, out);
+    if (turn->in)
+        ok = multiply_right(w, turn->in);
+    if (ok && turn->out)
+        ok = multiply_left(w, turn->out);
     if (ok)
         return SLIM_OK;
     return slim_fail(diag, "O001", (struct slim_span){ 0 },
@@ -217,6 +223,7 @@ enum slim_status slim_rotate_tensor(struct slim_model *to,
 
     in = in && slim_on_stream(from, tensor, 1) ? in : NULL;
     out = out && slim_on_stream(from, tensor, 0) ? out : NULL;
+    const struct turn turn = { in, out, gain };
     size_t new_rows = out ? out->kept : rows;
     size_t new_cols = in ? in->kept : cols;
     if (slim_model_room(&buffer, to, tensor, new_rows, new_cols, diag) !=
@@ -228,7 +235,7 @@ enum slim_status slim_rotate_tensor(struct slim_model *to,
         struct matrix w = { 0 };
         size_t count = rows - at < block ? rows - at : block;
 
-        status = turn_rows(&w, from, tensor, at, count, in, out, gain, diag);
+        status = turn_rows(&w, from, tensor, at, count, &turn, diag);
         for (size_t i = 0; status == SLIM_OK && i < w.rows * w.cols; i++)
             buffer->data[done++] = (float)w.data[i];
         free(w.data);

@@ -95,13 +95,13 @@ static enum slim_status cut(struct slim_model *to, struct slim_model *from,
     if (rows == new_rows && cols == new_cols)
         return SLIM_OK;
     float *row = malloc(cols * sizeof(*row));
+    if (!row)
+        return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                         "out of memory for tensor \"%s\"", tensor->name);
     struct slim_buffer *buffer = NULL;
     enum slim_status status =
         slim_model_room(&buffer, to, tensor, new_rows, new_cols, diag);
 
-    if (status == SLIM_OK && !row)
-        status = slim_fail(diag, "O001", (struct slim_span){ 0 },
-                           "out of memory for tensor \"%s\"", tensor->name);
     for (size_t i = 0; status == SLIM_OK && i < new_rows; i++) {
         status = slim_model_read_rows(row, from, tensor, i, 1, diag);
         if (status == SLIM_OK)
