@@ -265,7 +265,7 @@ static void print_work(const struct slim_totals *totals,
         fputs("plan   nothing to do: all is kept", out);
     else
         fprintf(out, "plan   %zu to run, %zu kept", totals->runs, totals->hits);
-    if (totals->saved >= 1.0)
+    if (totals->hits > 0)
         fprintf(out, "; it took %s", slim_text_seconds(arena, totals->saved));
     fputc('\n', out);
 }
