@@ -18,6 +18,7 @@ check_LIBRARIES += %D%/libsupport.a
     %D%/oracle_prune.c \
     %D%/oracle_run.c \
     %D%/oracle_slice.c \
+    %D%/place.c \
     %D%/session.c \
     %D%/support.c \
     %D%/tiny.c \

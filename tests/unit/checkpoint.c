@@ -3,30 +3,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "tests/place.h"
 #include "tests/tiny.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct slim_diag diag;
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    diag = (struct slim_diag){ .arena = slim_arena_open() };
-    folder = slim_test_directory();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    slim_arena_close(diag.arena);
-    slim_test_directory_remove(folder);
-    return 0;
-}
 
 /* ---- headers ---- */
 
@@ -34,25 +16,24 @@ static bool parses(const char *header, size_t length, uint64_t data)
 {
     struct slim_source source = { "m.safetensors", NULL, 0 };
     struct slim_tensor_list list = { 0 };
-    diag.errors = diag.warnings = 0;
-    diag.first = diag.last = NULL;
+    slim_place_clear();
     return slim_header_parse(&list, NULL, header, length, 8 + length + data, 0,
-                             &source, &diag) == SLIM_OK;
+                             &source, &slim_place.diag) == SLIM_OK;
 }
 
 static void accepts(const char *header, uint64_t data)
 {
     if (!parses(header, strlen(header), data))
-        slim_diag_print(&diag, stderr, false);
-    assert_int_equal(diag.errors, 0);
+        slim_diag_print(&slim_place.diag, stderr, false);
+    assert_int_equal(slim_place.diag.errors, 0);
 }
 
 static void refuses(const char *header, uint64_t data, const char *code)
 {
     if (parses(header, strlen(header), data))
         fail_msg("accepted: %s", header);
-    assert_string_equal(diag.first->code, code);
-    assert_int_equal(diag.errors, 1);
+    assert_string_equal(slim_place.diag.first->code, code);
+    assert_int_equal(slim_place.diag.errors, 1);
 }
 
 #define ONE(dtype, shape, begin, end)                                          \
@@ -129,7 +110,7 @@ static void a_flood_of_tensors_is_refused(void **state)
     for (size_t i = 0; i < 1000010; i++)
         slim_text_puts(&text, "\"a\":{},");
     assert_false(parses(text.data, text.length, 0));
-    assert_string_equal(diag.first->code, "F205");
+    assert_string_equal(slim_place.diag.first->code, "F205");
     slim_text_free(&text);
 }
 
@@ -139,18 +120,17 @@ static enum slim_status open_path(struct slim_checkpoint **out,
                                   const char *path)
 {
     struct slim_span at = { 0 };
-    diag.errors = 0;
-    diag.first = diag.last = NULL;
-    return slim_checkpoint_open(out, path, at, &diag);
+    slim_place_clear();
+    return slim_checkpoint_open(out, path, at, &slim_place.diag);
 }
 
 static void refuses_file(const void *bytes, size_t count, const char *code)
 {
     struct slim_checkpoint *checkpoint = NULL;
-    char *path = slim_test_join(folder, "model.safetensors");
+    char *path = slim_test_join(slim_place.folder, "model.safetensors");
     slim_test_write(path, bytes, count);
-    assert_int_equal(open_path(&checkpoint, folder), SLIM_FAILED);
-    assert_string_equal(diag.first->code, code);
+    assert_int_equal(open_path(&checkpoint, slim_place.folder), SLIM_FAILED);
+    assert_string_equal(slim_place.diag.first->code, code);
     free(path);
 }
 
@@ -175,11 +155,13 @@ static void paths_have_five_forms(void **state)
         "\"vocab_size\":16}";
     struct slim_tiny tiny = { .config = config, .shards = 3 };
     struct slim_checkpoint *checkpoint = NULL, *again = NULL;
-    slim_test_tiny(folder, &tiny);
-    char *index = slim_test_join(folder, "model.safetensors.index.json");
-    char *shard = slim_test_join(folder, "model-00001-of-00003.safetensors");
+    slim_test_tiny(slim_place.folder, &tiny);
+    char *index =
+        slim_test_join(slim_place.folder, "model.safetensors.index.json");
+    char *shard =
+        slim_test_join(slim_place.folder, "model-00001-of-00003.safetensors");
 
-    assert_int_equal(open_path(&checkpoint, folder), SLIM_OK);
+    assert_int_equal(open_path(&checkpoint, slim_place.folder), SLIM_OK);
     assert_int_equal(checkpoint->file_count, 3);
     assert_int_equal(checkpoint->tensor_count, 2 * 9 + 3);
     assert_non_null(slim_checkpoint_find(checkpoint, "lm_head.weight"));
@@ -188,12 +170,12 @@ static void paths_have_five_forms(void **state)
     assert_memory_equal(&again->headers, &checkpoint->headers, 32);
     assert_int_equal(open_path(&again, shard), SLIM_OK);
     assert_int_equal(again->tensor_count, 7);
-    assert_string_equal(again->directory, folder);
+    assert_string_equal(again->directory, slim_place.folder);
     assert_int_equal(open_path(&again, "no/such/model"), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "I201");
+    assert_string_equal(slim_place.diag.first->code, "I201");
     (void)unlink(index);
-    assert_int_equal(open_path(&again, folder), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "I205");
+    assert_int_equal(open_path(&again, slim_place.folder), SLIM_FAILED);
+    assert_string_equal(slim_place.diag.first->code, "I205");
     free(index);
     free(shard);
 }
@@ -201,20 +183,21 @@ static void paths_have_five_forms(void **state)
 static void refuses_index(const char *map, const char *code)
 {
     struct slim_checkpoint *checkpoint = NULL;
-    char *path = slim_test_join(folder, "model.safetensors.index.json");
+    char *path =
+        slim_test_join(slim_place.folder, "model.safetensors.index.json");
     char text[512];
     (void)snprintf(text, sizeof(text), "{\"weight_map\":%s}", map);
     slim_test_puts(path, text);
-    assert_int_equal(open_path(&checkpoint, folder), SLIM_FAILED);
-    assert_string_equal(diag.first->code, code);
+    assert_int_equal(open_path(&checkpoint, slim_place.folder), SLIM_FAILED);
+    assert_string_equal(slim_place.diag.first->code, code);
     free(path);
 }
 
 static void an_index_must_tell_the_truth(void **state)
 {
     (void)state;
-    char *a = slim_test_join(folder, "a.safetensors");
-    char *b = slim_test_join(folder, "b.safetensors");
+    char *a = slim_test_join(slim_place.folder, "a.safetensors");
+    char *b = slim_test_join(slim_place.folder, "b.safetensors");
     slim_test_header(a, "{\"a\":" ONE("U8", "[1]", "0", "1") "}", 1);
     slim_test_header(b, "{\"b\":" ONE("U8", "[1]", "0", "1") "}", 1);
     refuses_index("{}", "F221");
@@ -253,7 +236,9 @@ static void dtypes_have_names(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(lawful_headers_are_read),
         TEST(forged_headers_are_refused),

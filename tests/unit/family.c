@@ -3,46 +3,10 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "tests/place.h"
 #include "tests/tiny.h"
 
 #include <string.h>
-
-static struct slim_diag diag;
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    diag = (struct slim_diag){ .arena = slim_arena_open() };
-    folder = slim_test_directory();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    slim_arena_close(diag.arena);
-    slim_test_directory_remove(folder);
-    return 0;
-}
-
-static void clear_diag(void)
-{
-    diag.errors = diag.warnings = 0;
-    diag.first = diag.last = NULL;
-}
-
-/* The text with one part of it replaced; the part has to be there. */
-static char *replaced(const char *text, const char *part, const char *by)
-{
-    const char *at = strstr(text, part);
-    if (at == NULL)
-        fail_msg("nothing to replace: %s", part);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    (void)sprintf(out, "%.*s%s%s", (int)(at - text), text, by,
-                  at + strlen(part));
-    return out;
-}
 
 /* ---- family files ---- */
 
@@ -59,18 +23,18 @@ static char *read_family(const char *name)
 static void refuses(const char *part, const char *by, const char *code)
 {
     char *text = read_family("compiler/families/llama.yaml");
-    char *changed = replaced(text, part, by);
-    char *path = slim_test_join(folder, "f.yaml");
+    char *changed = slim_test_replaced(text, part, by);
+    char *path = slim_test_join(slim_place.folder, "f.yaml");
     slim_test_puts(path, changed);
-    clear_diag();
-    if (slim_family_check(path, &diag) == SLIM_OK)
+    slim_place_clear();
+    if (slim_family_check(path, &slim_place.diag) == SLIM_OK)
         fail_msg("accepted: %s", by);
-    if (!slim_test_has_error(&diag, code)) {
-        slim_diag_print(&diag, stderr, false);
+    if (!slim_test_has_error(&slim_place.diag, code)) {
+        slim_diag_print(&slim_place.diag, stderr, false);
         fail_msg("no error %s for: %s", code, by);
     }
     /* each has a place in the file */
-    for (struct slim_error *e = diag.first; e != NULL; e = e->next) {
+    for (struct slim_error *e = slim_place.diag.first; e != NULL; e = e->next) {
         assert_non_null(e->span.source);
         assert_true(e->span.end <= strlen(changed));
     }
@@ -86,12 +50,14 @@ static void shipped_families_are_whole(void **state)
                                            "tests/families" };
     for (size_t f = 0; f < SLIM_COUNT(folders); f++) {
         char *path = slim_test_source(folders[f]);
-        char **files = slim_list_directory(diag.arena, path, ".yaml");
+        char **files =
+            slim_list_directory(slim_place.diag.arena, path, ".yaml");
         assert_non_null(files[0]);
         for (size_t i = 0; files[i] != NULL; i++) {
-            const char *file = slim_path_join(diag.arena, path, files[i]);
-            enum slim_status status = slim_family_check(file, &diag);
-            slim_diag_print(&diag, stderr, false);
+            const char *file =
+                slim_path_join(slim_place.diag.arena, path, files[i]);
+            enum slim_status status = slim_family_check(file, &slim_place.diag);
+            slim_diag_print(&slim_place.diag, stderr, false);
             assert_int_equal(status, SLIM_OK);
         }
         free(path);
@@ -192,14 +158,15 @@ static void errors_are_all_reported(void **state)
 {
     (void)state;
     char *text = read_family("compiler/families/llama.yaml");
-    char *one = replaced(text, "[kv.rep.dim, stream]", "[kv.rap.dim, stream]");
-    char *two = replaced(one, "[mlp, stream]", "[mlpp, stream]");
-    char *three = replaced(two, "act: act }", "act: 1 + }");
-    char *path = slim_test_join(folder, "f.yaml");
+    char *one = slim_test_replaced(text, "[kv.rep.dim, stream]",
+                                   "[kv.rap.dim, stream]");
+    char *two = slim_test_replaced(one, "[mlp, stream]", "[mlpp, stream]");
+    char *three = slim_test_replaced(two, "act: act }", "act: 1 + }");
+    char *path = slim_test_join(slim_place.folder, "f.yaml");
     slim_test_puts(path, three);
-    assert_int_equal(slim_family_check(path, &diag), SLIM_FAILED);
-    assert_int_equal(diag.errors, 3);
-    char *shown = slim_test_diag(&diag);
+    assert_int_equal(slim_family_check(path, &slim_place.diag), SLIM_FAILED);
+    assert_int_equal(slim_place.diag.errors, 3);
+    char *shown = slim_test_diag(&slim_place.diag);
     assert_non_null(strstr(shown, "\"rap\" is not one of this family's axes"));
     assert_non_null(strstr(shown, "^~~"));
     assert_non_null(strstr(shown, "fix:"));
@@ -218,7 +185,7 @@ static void says(const char *part, const char *by, const char *code,
                  const char *at, const char *message)
 {
     refuses(part, by, code);
-    const struct slim_error *error = diag.first;
+    const struct slim_error *error = slim_place.diag.first;
     while (error != NULL && strcmp(error->code, code) != 0)
         error = error->next;
     if (error == NULL)
@@ -238,8 +205,8 @@ static void entries_that_need_each_other_are_refused(void **state)
     says("heads: num_attention_heads",
          "heads: { key: num_attention_heads, default: 2 * kv_heads }", "F326",
          "kv_heads", "\"heads\" needs \"kv_heads\", and that leads back");
-    assert_int_equal(diag.errors, 1);
-    assert_string_equal(diag.first->notes->text,
+    assert_int_equal(slim_place.diag.errors, 1);
+    assert_string_equal(slim_place.diag.first->notes->text,
                         "\"kv_heads\" needs \"heads\"");
     says("vocab_size: vocab_size",
          "vocab_size: { key: vocab_size, default: floor(vocab_size) }", "F326",
@@ -249,21 +216,23 @@ static void entries_that_need_each_other_are_refused(void **state)
          "  layers: { value: a }\n  a: { value: b + 1 }\n"
          "  b: { key: \"x\", when: layers > 0 }\n",
          "F326", "a", "\"layers\" needs \"a\"");
-    assert_string_equal(diag.first->notes->text, "\"a\" needs \"b\"");
-    assert_string_equal(diag.first->notes->next->text,
+    assert_string_equal(slim_place.diag.first->notes->text,
+                        "\"a\" needs \"b\"");
+    assert_string_equal(slim_place.diag.first->notes->next->text,
                         "\"b\" needs \"layers\"");
     /* no cycle, but the wrong order */
     says("width: hidden_size", "width: { key: hidden_size, default: hidden }",
          "F321", "hidden", "an entry uses those above it");
     /* names in quotes and calls are no needs */
     char *text = read_family("compiler/families/llama.yaml");
-    char *good = replaced(text, "layers: num_hidden_layers",
-                          "layers: { key: n, default: "
-                          "'1 if \"act\" == \"eos\" else floor(2)' }");
-    char *path = slim_test_join(folder, "f.yaml");
+    char *good =
+        slim_test_replaced(text, "layers: num_hidden_layers",
+                           "layers: { key: n, default: "
+                           "'1 if \"act\" == \"eos\" else floor(2)' }");
+    char *path = slim_test_join(slim_place.folder, "f.yaml");
     slim_test_puts(path, good);
-    clear_diag();
-    assert_int_equal(slim_family_check(path, &diag), SLIM_OK);
+    slim_place_clear();
+    assert_int_equal(slim_family_check(path, &slim_place.diag), SLIM_OK);
     free(path);
     free(good);
     free(text);
@@ -349,7 +318,8 @@ static void patterns_meet(void **state)
 
 static double number_of(const char *text)
 {
-    struct slim_source *source = SLIM_NEW(diag.arena, struct slim_source);
+    struct slim_source *source =
+        SLIM_NEW(slim_place.diag.arena, struct slim_source);
     struct slim_names names = { 0 };
     static const struct slim_value items[2] = { { .kind = SLIM_VALUE_NUMBER } };
     struct slim_value values[4] = {
@@ -364,12 +334,12 @@ static double number_of(const char *text)
     *source = (struct slim_source){ "f.yaml", text, strlen(text) };
     struct slim_yaml node = { .text = text,
                               .span = { source, 0, strlen(text) } };
-    slim_names_add(&names, "n", diag.arena);
-    slim_names_add(&names, "t", diag.arena);
-    slim_names_add(&names, "f", diag.arena);
-    slim_names_add(&names, "l", diag.arena);
-    if (slim_expr_parse(&expr, &node, &names, &diag) != SLIM_OK ||
-        slim_expr_eval(&value, expr, &scope, &diag) != SLIM_OK)
+    slim_names_add(&names, "n", slim_place.diag.arena);
+    slim_names_add(&names, "t", slim_place.diag.arena);
+    slim_names_add(&names, "f", slim_place.diag.arena);
+    slim_names_add(&names, "l", slim_place.diag.arena);
+    if (slim_expr_parse(&expr, &node, &names, &slim_place.diag) != SLIM_OK ||
+        slim_expr_eval(&value, expr, &scope, &slim_place.diag) != SLIM_OK)
         return -1;
     return value.number;
 }
@@ -406,7 +376,7 @@ static void expressions_have_values(void **state)
         if (have != cases[c].value)
             fail_msg("%s gives %g", cases[c].text, have);
     }
-    assert_int_equal(diag.errors, 0);
+    assert_int_equal(slim_place.diag.errors, 0);
 }
 
 static void bad_expressions_are_refused(void **state)
@@ -420,16 +390,18 @@ static void bad_expressions_are_refused(void **state)
         "floor(t)", "log(0)", "log(0 - n)", "length(n)",   "log(l)",
     };
     for (size_t c = 0; c < SLIM_COUNT(cases); c++) {
-        clear_diag();
+        slim_place_clear();
         if (number_of(cases[c]) != -1)
             fail_msg("accepted: %s", cases[c]);
-        assert_int_equal(diag.errors, 1);
+        assert_int_equal(slim_place.diag.errors, 1);
     }
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(shipped_families_are_whole),
         TEST(sections_are_checked),

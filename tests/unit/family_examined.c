@@ -2,46 +2,10 @@
 #include "compiler/ir/family.h"
 
 #include "base/text.h"
+#include "tests/place.h"
 #include "tests/tiny.h"
 
 #include <string.h>
-
-static struct slim_diag diag;
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    diag = (struct slim_diag){ .arena = slim_arena_open() };
-    folder = slim_test_directory();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    slim_arena_close(diag.arena);
-    slim_test_directory_remove(folder);
-    return 0;
-}
-
-static void clear_diag(void)
-{
-    diag.errors = diag.warnings = 0;
-    diag.first = diag.last = NULL;
-}
-
-/* The text with one part of it replaced; the part has to be there. */
-static char *replaced(const char *text, const char *part, const char *by)
-{
-    const char *at = strstr(text, part);
-    if (at == NULL)
-        fail_msg("nothing to replace: %s", part);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    (void)sprintf(out, "%.*s%s%s", (int)(at - text), text, by,
-                  at + strlen(part));
-    return out;
-}
 
 static const char config_text[] =
     "{\n"
@@ -71,18 +35,19 @@ static const struct slim_error *examined(const char *part, const char *by,
     struct slim_tiny tiny = { .config = config_text, .hollow = true };
     char *source = slim_test_source("compiler/families/llama.yaml");
     char *text = slim_test_read(source, NULL);
-    char *path = slim_test_join(folder, "f.yaml");
+    char *path = slim_test_join(slim_place.folder, "f.yaml");
     while (strstr(text, part) != NULL) {
-        char *changed = replaced(text, part, by);
+        char *changed = slim_test_replaced(text, part, by);
         free(text);
         text = changed;
     }
     slim_test_puts(path, text);
-    slim_test_tiny(folder, &tiny);
-    clear_diag();
-    assert_int_equal(slim_family_load(&family, path, nowhere, &diag), SLIM_OK);
-    enum slim_status status =
-        slim_family_open(&info, family, folder, nowhere, &diag);
+    slim_test_tiny(slim_place.folder, &tiny);
+    slim_place_clear();
+    assert_int_equal(slim_family_load(&family, path, nowhere, &slim_place.diag),
+                     SLIM_OK);
+    enum slim_status status = slim_family_open(&info, family, slim_place.folder,
+                                               nowhere, &slim_place.diag);
     free(path);
     free(text);
     free(source);
@@ -91,11 +56,11 @@ static const struct slim_error *examined(const char *part, const char *by,
         return NULL;
     }
     assert_int_equal(status, SLIM_FAILED);
-    const struct slim_error *error = diag.first;
+    const struct slim_error *error = slim_place.diag.first;
     while (error != NULL && strcmp(error->code, code) != 0)
         error = error->next;
     if (error == NULL) {
-        fail_msg("no %s but %s", code, diag.first->code);
+        fail_msg("no %s but %s", code, slim_place.diag.first->code);
         return NULL;
     }
     if (at != NULL && strncmp(error->span.source->text + error->span.begin, at,
@@ -107,7 +72,8 @@ static const struct slim_error *examined(const char *part, const char *by,
 static size_t count_of(const char *code)
 {
     size_t count = 0;
-    for (const struct slim_error *e = diag.first; e != NULL; e = e->next)
+    for (const struct slim_error *e = slim_place.diag.first; e != NULL;
+         e = e->next)
         count += strcmp(e->code, code) == 0;
     return count;
 }
@@ -125,8 +91,8 @@ static void what_a_model_contradicts_is_said_at_the_line(void **state)
     /* two layers, one mistake; what is left over shows its pattern */
     assert_int_equal(count_of("F360"), 1);
     assert_int_equal(count_of("F364"), 1);
-    assert_non_null(
-        strstr(diag.last->message, "\"model.layers.{i}.mlp.up_proj.weight\""));
+    assert_non_null(strstr(slim_place.diag.last->message,
+                           "\"model.layers.{i}.mlp.up_proj.weight\""));
     /* an axis that has another size elsewhere */
     error = examined("kv.dim", "kv.rep.dim", "F361", "[kv.rep.dim, stream]");
     assert_non_null(strstr(error->message, "[8, 16]"));
@@ -145,7 +111,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            what_a_model_contradicts_is_said_at_the_line, set_up, tear_down),
+            what_a_model_contradicts_is_said_at_the_line, slim_place_set_up,
+            slim_place_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,47 +2,11 @@
 #include "compiler/ir/family.h"
 
 #include "base/text.h"
+#include "tests/place.h"
 #include "tests/tiny.h"
 
 #include <math.h>
 #include <string.h>
-
-static struct slim_diag diag;
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    diag = (struct slim_diag){ .arena = slim_arena_open() };
-    folder = slim_test_directory();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    slim_arena_close(diag.arena);
-    slim_test_directory_remove(folder);
-    return 0;
-}
-
-static void clear_diag(void)
-{
-    diag.errors = diag.warnings = 0;
-    diag.first = diag.last = NULL;
-}
-
-/* The text with one part of it replaced; the part has to be there. */
-static char *replaced(const char *text, const char *part, const char *by)
-{
-    const char *at = strstr(text, part);
-    if (at == NULL)
-        fail_msg("nothing to replace: %s", part);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    (void)sprintf(out, "%.*s%s%s", (int)(at - text), text, by,
-                  at + strlen(part));
-    return out;
-}
 
 /* ---- models ---- */
 
@@ -66,13 +30,13 @@ static const char config_text[] =
 static enum slim_status open_with(struct slim_model_info **out,
                                   const char *config, struct slim_tiny tiny)
 {
-    char *path = slim_test_join(folder, "config.json");
+    char *path = slim_test_join(slim_place.folder, "config.json");
     tiny.config = config_text;
-    slim_test_tiny(folder, &tiny);
+    slim_test_tiny(slim_place.folder, &tiny);
     slim_test_puts(path, config);
-    clear_diag();
+    slim_place_clear();
     free(path);
-    return slim_test_open(out, folder, &diag);
+    return slim_test_open(out, slim_place.folder, &slim_place.diag);
 }
 
 /* A config.json that is changed after the tensors were written. */
@@ -80,12 +44,13 @@ static void refuses_config(const char *part, const char *by, const char *code,
                            const char *says)
 {
     struct slim_model_info *info = NULL;
-    char *config = replaced(config_text, part, by);
+    char *config = slim_test_replaced(config_text, part, by);
     if (open_with(&info, config, (struct slim_tiny){ .hollow = true }) ==
         SLIM_OK)
         fail_msg("accepted: %s", by);
-    char *shown = slim_test_diag(&diag);
-    if (strcmp(diag.first->code, code) != 0 || strstr(shown, says) == NULL)
+    char *shown = slim_test_diag(&slim_place.diag);
+    if (strcmp(slim_place.diag.first->code, code) != 0 ||
+        strstr(shown, says) == NULL)
         fail_msg("for %s: %s", by, shown);
     free(shown);
     free(config);
@@ -132,13 +97,13 @@ static void headers_are_held_against_the_config(void **state)
     struct slim_model_info *info = NULL;
     struct slim_tiny tiny = { .skip = "model.norm.weight", .hollow = true };
     assert_int_equal(open_with(&info, config_text, tiny), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "F360");
+    assert_string_equal(slim_place.diag.first->code, "F360");
     tiny = (struct slim_tiny){ .extra = "model.other", .hollow = true };
     assert_int_equal(open_with(&info, config_text, tiny), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "F364");
+    assert_string_equal(slim_place.diag.first->code, "F364");
     tiny = (struct slim_tiny){ .dtype = SLIM_DTYPE_I8, .hollow = true };
     assert_int_equal(open_with(&info, config_text, tiny), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "F362");
+    assert_string_equal(slim_place.diag.first->code, "F362");
 }
 
 static void known_extras_are_passed_over(void **state)
@@ -153,13 +118,13 @@ static void known_extras_are_passed_over(void **state)
     assert_int_equal(info->arch->eos, 2);
     assert_int_equal(info->arch->context, 2048);
     assert_int_equal(info->arch->dtype, SLIM_DTYPE_F32);
-    assert_int_equal(diag.warnings, 0);
+    assert_int_equal(slim_place.diag.warnings, 0);
     /* a second copy of a tied head is not read, which is said */
-    char *tied = replaced(config_text, "false", "true");
+    char *tied = slim_test_replaced(config_text, "false", "true");
     assert_int_equal(open_with(&info, tied, (struct slim_tiny){ .seed = 1 }),
                      SLIM_OK);
-    assert_int_equal(diag.warnings, 1);
-    assert_string_equal(diag.first->code, "F363");
+    assert_int_equal(slim_place.diag.warnings, 1);
+    assert_string_equal(slim_place.diag.first->code, "F363");
     free(tied);
 }
 
@@ -167,15 +132,16 @@ static void unknown_keys_are_warned_of(void **state)
 {
     (void)state;
     struct slim_model_info *info = NULL;
-    char *config = replaced(config_text, "\"rope_scaling\": null",
-                            "\"logit_softcap\": 30, \"a\": null, \"b\": false,"
-                            "\"rope_scaling\": {\"rope_type\": \"linear\","
-                            "\"factor\": 2, \"twist\": 1}");
+    char *config =
+        slim_test_replaced(config_text, "\"rope_scaling\": null",
+                           "\"logit_softcap\": 30, \"a\": null, \"b\": false,"
+                           "\"rope_scaling\": {\"rope_type\": \"linear\","
+                           "\"factor\": 2, \"twist\": 1}");
     assert_int_equal(
         open_with(&info, config, (struct slim_tiny){ .hollow = true }),
         SLIM_OK);
-    assert_int_equal(diag.warnings, 2);
-    char *shown = slim_test_diag(&diag);
+    assert_int_equal(slim_place.diag.warnings, 2);
+    char *shown = slim_test_diag(&slim_place.diag);
     assert_non_null(strstr(shown, "\"logit_softcap\""));
     assert_non_null(strstr(shown, "\"rope_scaling.twist\""));
     free(shown);
@@ -193,10 +159,11 @@ static const struct slim_node *attention(const struct slim_model_info *info,
 static const struct slim_node *attention_with(const char *scaling)
 {
     struct slim_model_info *info = NULL;
-    char *config = replaced(config_text, "\"rope_scaling\": null", scaling);
+    char *config =
+        slim_test_replaced(config_text, "\"rope_scaling\": null", scaling);
     enum slim_status status =
         open_with(&info, config, (struct slim_tiny){ .hollow = true });
-    slim_diag_print(&diag, stderr, false);
+    slim_diag_print(&slim_place.diag, stderr, false);
     assert_int_equal(status, SLIM_OK);
     free(config);
     return attention(info, 1);
@@ -238,7 +205,8 @@ static void lists_are_read(void **state)
         "\"long_factor\": [2.5, 4]},";
     struct slim_tiny_sizes sizes = { "phi3", 2, 16, 4, 2, 0, 24, 32, 0, more };
     char *config = slim_test_tiny_config(&sizes);
-    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    struct slim_model_info *info =
+        slim_test_plan(config, NULL, &slim_place.diag);
     const struct slim_node *node = attention(info, 1);
     assert_true(node->settings[SLIM_ATTENTION_SCALING] ==
                 SLIM_SCALING_LONGROPE);
@@ -254,7 +222,7 @@ static void lists_are_read(void **state)
     /* without a scaling there are no lists, and nothing is amplified */
     sizes.more = NULL;
     config = slim_test_tiny_config(&sizes);
-    node = attention(slim_test_plan(config, NULL, &diag), 0);
+    node = attention(slim_test_plan(config, NULL, &slim_place.diag), 0);
     assert_null(node->lists[SLIM_ATTENTION_SHORT]);
     assert_true(node->settings[SLIM_ATTENTION_AMPLITUDE] == 1);
     free(config);
@@ -264,7 +232,8 @@ static double window_of(const char *type, const char *more, size_t layer)
 {
     struct slim_tiny_sizes sizes = { type, 3, 16, 4, 2, 0, 24, 32, 0, more };
     char *config = slim_test_tiny_config(&sizes);
-    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    struct slim_model_info *info =
+        slim_test_plan(config, NULL, &slim_place.diag);
     free(config);
     return attention(info, layer)->settings[SLIM_ATTENTION_WINDOW];
 }
@@ -311,7 +280,8 @@ static void optional_tensors_follow_flags(void **state)
         .more = "\"attention_bias\": true, \"mlp_bias\": true,",
     };
     char *config = slim_test_tiny_config(&sizes);
-    struct slim_model_info *info = slim_test_plan(config, NULL, &diag);
+    struct slim_model_info *info =
+        slim_test_plan(config, NULL, &slim_place.diag);
     assert_int_equal(slim_shape_params(info->shape),
                      2 * 32 * 16 + 3 * 16 + 4 * 20 * 16 + 3 * 20 + 16 +
                          3 * 16 * 24 + 2 * 24 + 16);
@@ -324,8 +294,8 @@ static void names_may_lack_their_prefix(void **state)
     (void)state;
     struct slim_model_info *info = NULL;
     struct slim_tiny tiny = { .config = config_text, .hollow = true };
-    char *path = slim_test_join(folder, "model.safetensors");
-    slim_test_tiny(folder, &tiny);
+    char *path = slim_test_join(slim_place.folder, "model.safetensors");
+    slim_test_tiny(slim_place.folder, &tiny);
     size_t count = 0;
     char *bytes = slim_test_read(path, &count);
     /* the same length, so that the header's stays right */
@@ -333,7 +303,8 @@ static void names_may_lack_their_prefix(void **state)
         if (memcmp(bytes + i, "\"model.", 7) == 0)
             memcpy(bytes + i, "      \"", 7);
     slim_test_write(path, bytes, count);
-    assert_int_equal(slim_test_open(&info, folder, &diag), SLIM_OK);
+    assert_int_equal(slim_test_open(&info, slim_place.folder, &slim_place.diag),
+                     SLIM_OK);
     assert_string_equal(info->arch->tensors[0].name, "embed_tokens.weight");
     free(bytes);
     free(path);
@@ -345,11 +316,11 @@ static void a_pattern_that_matches_two_tensors_is_refused(void **state)
     struct slim_model_info *info = NULL;
     struct slim_tiny tiny = { .extra = "embed_tokens.weight", .hollow = true };
     assert_int_equal(open_with(&info, config_text, tiny), SLIM_FAILED);
-    assert_string_equal(diag.first->code, "F365");
-    assert_non_null(strstr(diag.first->message,
+    assert_string_equal(slim_place.diag.first->code, "F365");
+    assert_non_null(strstr(slim_place.diag.first->message,
                            "\"model.embed_tokens.weight\" and "
                            "\"embed_tokens.weight\""));
-    assert_int_equal(diag.errors, 1);
+    assert_int_equal(slim_place.diag.errors, 1);
 }
 
 /* ---- the models given ---- */
@@ -368,10 +339,10 @@ static void given_models_open(void **state)
     for (size_t m = 0; m < SLIM_COUNT(models); m++) {
         struct slim_model_info *info = NULL;
         char *path = slim_test_need_shared(models[m]);
-        enum slim_status status = slim_test_open(&info, path, &diag);
-        slim_diag_print(&diag, stderr, false);
+        enum slim_status status = slim_test_open(&info, path, &slim_place.diag);
+        slim_diag_print(&slim_place.diag, stderr, false);
         assert_int_equal(status, SLIM_OK);
-        assert_int_equal(diag.warnings, 0);
+        assert_int_equal(slim_place.diag.warnings, 0);
         free(path);
     }
 }
@@ -388,8 +359,8 @@ static void models_open(const char *const *models, size_t count,
         (void)snprintf(name, sizeof(name), "models/tiny/%s", models[m]);
         char *path = slim_test_need_shared(name);
         enum slim_status status =
-            slim_model_open(&info, path, families, at, &diag);
-        slim_diag_print(&diag, stderr, false);
+            slim_model_open(&info, path, families, at, &slim_place.diag);
+        slim_diag_print(&slim_place.diag, stderr, false);
         assert_int_equal(status, SLIM_OK);
         free(path);
     }
@@ -415,7 +386,8 @@ static void given_models_of_more_families_open(void **state)
 
 static void turns_as(const char *config)
 {
-    const struct slim_arch *arch = slim_test_plan(config, NULL, &diag)->arch;
+    const struct slim_arch *arch =
+        slim_test_plan(config, NULL, &slim_place.diag)->arch;
     const struct slim_node *attention = &arch->nodes[arch->layer_first[0] + 1];
     const double *settings = attention->settings;
 
@@ -425,7 +397,7 @@ static void turns_as(const char *config)
     assert_true(settings[SLIM_ATTENTION_SCALING] == SLIM_SCALING_LINEAR);
     assert_true(settings[SLIM_ATTENTION_FACTOR] == 2);
     assert_true(attention[1].settings[SLIM_MLP_ACT] == SLIM_ACT_SILU);
-    assert_int_equal(diag.warnings, 0);
+    assert_int_equal(slim_place.diag.warnings, 0);
 }
 
 /* transformers 4.x and 5.x write the same in other places. */
@@ -441,7 +413,9 @@ static void keys_of_both_ages_are_read(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(configs_are_held_against_the_family),
         TEST(headers_are_held_against_the_config),

@@ -1,40 +1,9 @@
 /* family_variants.c - one model_type, described by more than one file */
 #include "compiler/ir/describe.h"
-#include "tests/support.h"
+#include "tests/place.h"
 #include "tests/tiny.h"
 
 #include <string.h>
-
-static struct slim_diag diag;
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    diag = (struct slim_diag){ .arena = slim_arena_open() };
-    folder = slim_test_directory();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    slim_arena_close(diag.arena);
-    slim_test_directory_remove(folder);
-    return 0;
-}
-
-/* The text with one part of it replaced; the part has to be there. */
-static char *replaced(const char *text, const char *part, const char *by)
-{
-    const char *at = strstr(text, part);
-    if (at == NULL)
-        fail_msg("nothing to replace: %s", part);
-    char *out = malloc(strlen(text) + strlen(by) + 1);
-    (void)sprintf(out, "%.*s%s%s", (int)(at - text), text, by,
-                  at + strlen(part));
-    return out;
-}
 
 static const char post_norm_text[] =
     "{\"model_type\":\"opt\",\"do_layer_norm_before\":false,"
@@ -48,7 +17,7 @@ static void a_variant_describes_the_model(void **state)
     (void)state;
     char *family = slim_test_source("compiler/families/opt_post_norm.yaml");
     struct slim_model_info *info =
-        slim_test_plan(post_norm_text, family, &diag);
+        slim_test_plan(post_norm_text, family, &slim_place.diag);
     free(family);
     assert_string_equal(info->arch->family, "opt-post-norm");
     assert_string_equal(info->arch->model_type, "opt");
@@ -65,18 +34,20 @@ static void opens_with(const char *first, const char *second, const char *code)
 {
     struct slim_model_info *info = NULL;
     struct slim_span at = { 0 };
-    char *config = slim_test_join(folder, "config.json");
-    char *file = slim_test_join(folder, "opt.yaml");
-    char *other = slim_test_join(folder, "other.yaml");
+    char *config = slim_test_join(slim_place.folder, "config.json");
+    char *file = slim_test_join(slim_place.folder, "opt.yaml");
+    char *other = slim_test_join(slim_place.folder, "other.yaml");
 
     slim_test_puts(config, post_norm_text);
     slim_test_puts(file, first);
     slim_test_puts(other, second);
-    diag = (struct slim_diag){ .arena = diag.arena };
-    assert_int_equal(slim_model_describe(&info, folder, folder, at, &diag),
+    slim_place.diag = (struct slim_diag){ .arena = slim_place.diag.arena };
+    assert_int_equal(slim_model_describe(&info, slim_place.folder,
+                                         slim_place.folder, at,
+                                         &slim_place.diag),
                      SLIM_FAILED);
-    if (strcmp(diag.first->code, code) != 0)
-        fail_msg("%s, not %s", diag.first->code, code);
+    if (strcmp(slim_place.diag.first->code, code) != 0)
+        fail_msg("%s, not %s", slim_place.diag.first->code, code);
     free(other);
     free(file);
     free(config);
@@ -87,12 +58,14 @@ static void variants_end(void **state)
     (void)state;
     char *path = slim_test_source("compiler/families/opt.yaml");
     char *text = slim_test_read(path, NULL);
-    char *other = replaced(text, "opt_post_norm.yaml", "other.yaml");
-    char *back = replaced(text, "opt_post_norm.yaml", "opt.yaml");
-    char *absent = replaced(text, "opt_post_norm.yaml", "absent.yaml");
-    char *stranger = replaced(text, "model_types: [opt]", "model_types: [o]");
-    char *keys = replaced(text, "where:", "when:");
-    char *list = replaced(text, "before: false }", "before: [1] }");
+    char *other = slim_test_replaced(text, "opt_post_norm.yaml", "other.yaml");
+    char *back = slim_test_replaced(text, "opt_post_norm.yaml", "opt.yaml");
+    char *absent =
+        slim_test_replaced(text, "opt_post_norm.yaml", "absent.yaml");
+    char *stranger =
+        slim_test_replaced(text, "model_types: [opt]", "model_types: [o]");
+    char *keys = slim_test_replaced(text, "where:", "when:");
+    char *list = slim_test_replaced(text, "before: false }", "before: [1] }");
 
     opens_with(other, back, "F336");
     opens_with(absent, back, "I001");
@@ -111,7 +84,9 @@ static void variants_end(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_variant_describes_the_model),
         TEST(variants_end),

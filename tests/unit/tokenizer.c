@@ -1,57 +1,31 @@
 /* tokenizer.c - tokenizers small enough to follow by hand */
-#include "tests/support.h"
+#include "tests/place.h"
 
 #include "base/text.h"
 #include "runtime/data/tokenizer.h"
 
 #include <string.h>
 
-struct bench {
-    char *directory;
-    struct slim_arena *arena;
-    struct slim_diag diag;
-};
-
-static int set_up(void **state)
+static void put(struct slim_test_place *bench, const char *name,
+                const char *text)
 {
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    bench->directory = slim_test_directory();
-    bench->arena = slim_arena_open();
-    bench->diag.arena = bench->arena;
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    slim_test_directory_remove(bench->directory);
-    slim_arena_close(bench->arena);
-    free(bench);
-    return 0;
-}
-
-static void put(struct bench *bench, const char *name, const char *text)
-{
-    char *path = slim_test_join(bench->directory, name);
+    char *path = slim_test_join(bench->folder, name);
 
     slim_test_puts(path, text);
     free(path);
 }
 
 static enum slim_status open_it(struct slim_tokenizer **out,
-                                struct bench *bench, const char *json)
+                                struct slim_test_place *bench, const char *json)
 {
     put(bench, "tokenizer.json", json);
-    return slim_tokenizer_open(out, bench->directory, (struct slim_span){ 0 },
+    return slim_tokenizer_open(out, bench->folder, (struct slim_span){ 0 },
                                &bench->diag);
 }
 
 /* The ids as text, "1 5 7". */
-static char *ids_of(struct bench *bench, const struct slim_tokenizer *tokenizer,
-                    const char *text)
+static char *ids_of(struct slim_test_place *bench,
+                    const struct slim_tokenizer *tokenizer, const char *text)
 {
     struct slim_ids ids = { 0 };
     struct slim_text out = { 0 };
@@ -62,14 +36,15 @@ static char *ids_of(struct bench *bench, const struct slim_tokenizer *tokenizer,
     for (size_t i = 0; i < ids.count; i++)
         slim_text_printf(&out, "%s%d", i ? " " : "", (int)ids.items[i]);
     slim_ids_free(&ids);
-    char *result = slim_arena_strdup(bench->arena, out.data ? out.data : "");
+    char *result =
+        slim_arena_strdup(bench->diag.arena, out.data ? out.data : "");
 
     slim_text_free(&out);
     return result;
 }
 
-static void expect(struct bench *bench, const char *json, const char *text,
-                   const char *ids)
+static void expect(struct slim_test_place *bench, const char *json,
+                   const char *text, const char *ids)
 {
     struct slim_tokenizer *tokenizer;
 
@@ -217,8 +192,8 @@ static void config_asks_for_bos(void **state)
     expect(*state, "{" MODEL "}", "ab", "2 3");
 }
 
-static void refuse(struct bench *bench, const char *json, const char *code,
-                   const char *word)
+static void refuse(struct slim_test_place *bench, const char *json,
+                   const char *code, const char *word)
 {
     struct slim_tokenizer *tokenizer;
 
@@ -228,7 +203,7 @@ static void refuse(struct bench *bench, const char *json, const char *code,
     assert_string_equal(bench->diag.first->code, code);
     if (!strstr(bench->diag.first->message, word))
         fail_msg("\"%s\" does not name %s", bench->diag.first->message, word);
-    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    bench->diag = (struct slim_diag){ .arena = bench->diag.arena };
 }
 
 /* BLOOM's split pattern has a class within a class. */
@@ -243,7 +218,7 @@ static void classes_may_hold_classes(void **state)
 #define VOCAB "{" LETTERS "}"
 
 /* vocab.json and merges.txt of a few letters. */
-static struct slim_tokenizer *open_two(struct bench *bench)
+static struct slim_tokenizer *open_two(struct slim_test_place *bench)
 {
     struct slim_tokenizer *tokenizer;
     static const char vocab[] = VOCAB;
@@ -256,13 +231,14 @@ static struct slim_tokenizer *open_two(struct bench *bench)
     free(text);
     put(bench, "merges.txt",
         "#version: 0.2\r\nb c\r\na b\r\na bc\n\n\xc4\xa0 a");
-    if (slim_tokenizer_open(&tokenizer, bench->directory,
-                            (struct slim_span){ 0 }, &bench->diag))
+    if (slim_tokenizer_open(&tokenizer, bench->folder, (struct slim_span){ 0 },
+                            &bench->diag))
         return NULL;
     return tokenizer;
 }
 
-static void expect_two(struct bench *bench, const char *text, const char *ids)
+static void expect_two(struct slim_test_place *bench, const char *text,
+                       const char *ids)
 {
     struct slim_tokenizer *tokenizer = open_two(bench);
 
@@ -295,19 +271,20 @@ static void the_class_says_how_two_files_split(void **state)
     put(*state, "tokenizer_config.json",
         "{\"tokenizer_class\":\"BertTokenizer\"}");
     assert_null(open_two(*state));
-    assert_string_equal(((struct bench *)*state)->diag.first->code, "F402");
+    assert_string_equal(((struct slim_test_place *)*state)->diag.first->code,
+                        "F402");
 }
 
 static void two_files_with_faults(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
 
     put(bench, "tokenizer_config.json",
         "{\"added_tokens_decoder\":{\"x\":{\"content\":\"<x>\"}}}");
     assert_null(open_two(bench));
     assert_string_equal(bench->diag.first->code, "F401");
     assert_non_null(strstr(bench->diag.first->message, "\"x\""));
-    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    bench->diag = (struct slim_diag){ .arena = bench->diag.arena };
     put(bench, "tokenizer_config.json", "{}");
     put(bench, "added_tokens.json", "[]");
     assert_null(open_two(bench));
@@ -317,12 +294,12 @@ static void two_files_with_faults(void **state)
 /* tokenizer.json comes first, then tokenizer.model. */
 static void files_have_an_order(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
 
     put(bench, "tokenizer.model", "no model");
     assert_null(open_two(bench));
     assert_non_null(strstr(bench->diag.first->message, "tokenizer.model"));
-    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    bench->diag = (struct slim_diag){ .arena = bench->diag.arena };
     expect(bench, "{" MODEL "}", "abc", "5");
 }
 
@@ -362,7 +339,7 @@ static void malformed_files_are_refused(void **state)
 
 static void text_must_be_utf8(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
     struct slim_tokenizer *tokenizer;
     struct slim_ids ids = { 0 };
 
@@ -375,7 +352,9 @@ static void text_must_be_utf8(void **state)
     slim_tokenizer_close(tokenizer);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
 
 int main(void)
 {

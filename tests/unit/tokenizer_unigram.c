@@ -1,39 +1,12 @@
 /* tokenizer_unigram.c - unigram models in tokenizer.json, small enough to follow
  * by hand; ids are those of Hugging Face's tokenizers 0.23.3 */
-#include "tests/support.h"
+#include "tests/place.h"
 
 #include "base/text.h"
 #include "runtime/data/tokenizer.h"
 
 #include <sodium.h>
 #include <string.h>
-
-struct bench {
-    char *directory;
-    struct slim_arena *arena;
-    struct slim_diag diag;
-};
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-
-    bench->directory = slim_test_directory();
-    bench->arena = slim_arena_open();
-    bench->diag.arena = bench->arena;
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-
-    slim_test_directory_remove(bench->directory);
-    slim_arena_close(bench->arena);
-    free(bench);
-    return 0;
-}
 
 #define MARK "\xe2\x96\x81"
 #define METASPACE                                                              \
@@ -47,22 +20,23 @@ static int tear_down(void **state)
 
 /* tokenizer.json of a normalizer, a pre-tokenizer and the fields of a model. */
 static enum slim_status open_it(struct slim_tokenizer **out,
-                                struct bench *bench, const char *normalizer,
-                                const char *split, const char *model)
+                                struct slim_test_place *bench,
+                                const char *normalizer, const char *split,
+                                const char *model)
 {
-    char *path = slim_test_join(bench->directory, "tokenizer.json");
+    char *path = slim_test_join(bench->folder, "tokenizer.json");
 
     slim_test_puts(path,
-                   slim_arena_printf(bench->arena,
+                   slim_arena_printf(bench->diag.arena,
                                      "{\"normalizer\":%s,\"pre_tokenizer\":%s,"
                                      "\"model\":{\"type\":\"Unigram\",%s}}",
                                      normalizer, split, model));
     free(path);
-    return slim_tokenizer_open(out, bench->directory, (struct slim_span){ 0 },
+    return slim_tokenizer_open(out, bench->folder, (struct slim_span){ 0 },
                                &bench->diag);
 }
 
-static void expect(struct bench *bench, const char *normalizer,
+static void expect(struct slim_test_place *bench, const char *normalizer,
                    const char *split, const char *model, const char *text,
                    const char *want)
 {
@@ -111,10 +85,11 @@ static const char *byte_pieces(struct slim_arena *arena)
 
 static void unknown_characters_become_bytes(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
     const char *model = slim_arena_printf(
-        bench->arena, "\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[%s%s]",
-        PIECES, byte_pieces(bench->arena));
+        bench->diag.arena,
+        "\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[%s%s]", PIECES,
+        byte_pieces(bench->diag.arena));
 
     expect(bench, NOTHING, METASPACE, model, "ac\xc3\x9f", "2 111 207 171");
     expect(bench, NOTHING, METASPACE, model, "cc", "1 111 111");
@@ -158,8 +133,8 @@ static const char *normalizer_of(struct slim_arena *arena, unsigned value,
 /* A short cluster gives way whole to the shortest start that the map has. */
 static void characters_are_replaced(void **state)
 {
-    struct bench *bench = *state;
-    const char *map = normalizer_of(bench->arena, 0, false);
+    struct slim_test_place *bench = *state;
+    const char *map = normalizer_of(bench->diag.arena, 0, false);
     static const char *const cases[][2] = {
         { "x", "1 8 9" },
         { "ax", "2 8 9" },
@@ -173,16 +148,16 @@ static void characters_are_replaced(void **state)
 
     for (size_t i = 0; i < SLIM_COUNT(cases); i++)
         expect(bench, map, METASPACE, MODEL, cases[i][0], cases[i][1]);
-    expect(bench, normalizer_of(bench->arena, 0, true), METASPACE, MODEL,
+    expect(bench, normalizer_of(bench->diag.arena, 0, true), METASPACE, MODEL,
            "e" ACUTE, "1 8 9");
     /* what points outside the texts stands for nothing */
-    expect(bench, normalizer_of(bench->arena, 1000, false), METASPACE, MODEL,
-           "x", "1 0");
+    expect(bench, normalizer_of(bench->diag.arena, 1000, false), METASPACE,
+           MODEL, "x", "1 0");
 }
 
 static void white_space_is_stripped_and_split_at(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
     static const char both[] = "{\"type\":\"Strip\"}";
     static const char left[] =
         "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":false}";
@@ -206,12 +181,12 @@ static void white_space_is_stripped_and_split_at(void **state)
            "2 1 4 1 5");
 }
 
-static void refuse(struct bench *bench, const char *normalizer,
+static void refuse(struct slim_test_place *bench, const char *normalizer,
                    const char *model, const char *word)
 {
     struct slim_tokenizer *tokenizer;
 
-    bench->diag = (struct slim_diag){ .arena = bench->arena };
+    bench->diag = (struct slim_diag){ .arena = bench->diag.arena };
     assert_int_equal(open_it(&tokenizer, bench, normalizer, NOTHING, model),
                      SLIM_FAILED);
     assert_string_equal(bench->diag.first->code, "F401");
@@ -221,7 +196,7 @@ static void refuse(struct bench *bench, const char *normalizer,
 
 static void models_with_faults(void **state)
 {
-    struct bench *bench = *state;
+    struct slim_test_place *bench = *state;
 
     refuse(bench, NOTHING, "\"vocab\":[[\"a\",0]]", "unk_id");
     refuse(bench, NOTHING, "\"unk_id\":null,\"vocab\":[[\"a\",0]]", "unk_id");
@@ -244,7 +219,9 @@ static void models_with_faults(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, slim_place_set_up,                   \
+                                    slim_place_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_most_probable_pieces_are_taken),
         TEST(unknown_characters_become_bytes),
