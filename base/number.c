@@ -90,6 +90,19 @@ const char *slim_text_bytes(struct slim_arena *arena, uint64_t bytes)
     return slim_arena_printf(arena, "%.2f %s", scaled, units[unit]);
 }
 
+double slim_text_to_bytes(const char **rest, const char *text)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    double value = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+
+    for (const char *at = units; unit && at <= unit; at++)
+        value *= 1024.0;
+    *rest = unit ? end + 1 : end;
+    return value;
+}
+
 const char *slim_text_seconds(struct slim_arena *arena, double seconds)
 {
     double tenths = rint(seconds * 10.0);

@@ -34,6 +34,9 @@ const char *slim_text_grouped(struct slim_arena *arena, uint64_t value);
 
 /* 13476839424 -> "12.55 GiB"; under 1 KiB "512 B". */
 const char *slim_text_bytes(struct slim_arena *arena, uint64_t bytes);
+/* The number at the start of a text, with K, M, G or T behind it or without, in
+ * powers of 1024; *rest is what follows: `text` where there is none. */
+double slim_text_to_bytes(const char **rest, const char *text);
 
 /* 0.4 -> "0.4s", 75 -> "1m15s", 9000 -> "2h30m". */
 const char *slim_text_seconds(struct slim_arena *arena, double seconds);

@@ -12,19 +12,13 @@ static const double MOST = 1e18;
 /* "6GiB", "6G", "512M", "1e9". */
 static bool read_bytes(uint64_t *out, const char *text)
 {
-    static const char units[] = "KMGT";
-    char *end = NULL;
-    double value = strtod(text, &end);
-    const char *unit = *end ? strchr(units, *end) : NULL;
+    const char *rest;
+    double value = slim_text_to_bytes(&rest, text);
 
-    for (const char *at = units; unit && at <= unit; at++)
-        value *= 1024.0;
-    end += unit ? 1 : 0;
-    if (end == text || (*end && strcmp(end, "iB") != 0) ||
-        !(value >= 1.0 && value < MOST))
+    if (rest == text || !(value >= 1.0 && value < MOST))
         return false;
     *out = (uint64_t)value;
-    return unit || *end == 0;
+    return *rest == 0 || (strcmp(rest, "iB") == 0 && strchr("KMGT", rest[-1]));
 }
 
 bool slim_cli_memory(uint64_t *out, const struct slim_cli *cli)

@@ -30,21 +30,6 @@ static enum slim_status resolve(struct slim_compilation *c,
     return SLIM_OK;
 }
 
-/* The model that is read stays in memory beside what the operation takes; one
- * that is handed on holds what it held. */
-static void add_held(struct slim_op *op)
-{
-    const struct slim_op *from = slim_op_input(op, SLIM_TYPE_MODEL);
-    uint64_t held = from ? from->cost.held : 0;
-
-    if (op->cost.memory > 0) {
-        op->cost.memory += held;
-        op->cost.least += held;
-    }
-    if ((slim_op_gives(op) & SLIM_TYPE_MODEL) != 0 && op->cost.held == 0)
-        op->cost.held = held;
-}
-
 enum slim_status slim_pass_resolve(struct slim_compilation *c)
 {
     const struct slim_shape *shape = c->model->shape;
@@ -56,7 +41,6 @@ enum slim_status slim_pass_resolve(struct slim_compilation *c)
             status = SLIM_FAILED;
         if (!op->after)
             op->after = op->before;
-        add_held(op);
         shape = op->after;
     }
     return status;

@@ -113,8 +113,6 @@ struct slim_cost {
     uint64_t memory; /* peak bytes of anonymous memory */
     uint64_t least;  /* the same where it has to do with little: activations
                         stand in files or are computed again */
-    uint64_t held;   /* of that, by the model that is given, for as long as
-                        it is there */
     uint64_t disk;   /* bytes written */
 };
 

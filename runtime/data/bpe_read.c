@@ -317,6 +317,18 @@ void slim_bpe_find_bytes(struct slim_bpe *bpe)
     }
 }
 
+enum slim_status slim_bpe_need_bytes(const struct slim_bpe *bpe,
+                                     const struct slim_tokenizer_source *from)
+{
+    for (size_t i = 0; bpe->byte_fallback && i < 256; i++)
+        if (bpe->bytes[i] < 0)
+            return slim_fail(from->diag, "F401", from->at,
+                             "the tokenizer falls back to bytes, and has no "
+                             "piece \"<0x%02zX>\"",
+                             i);
+    return SLIM_OK;
+}
+
 enum slim_status slim_bpe_read(struct slim_bpe *out,
                                const struct slim_tokenizer_source *from,
                                const json_t *model)

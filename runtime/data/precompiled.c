@@ -93,10 +93,5 @@ enum slim_status slim_precompiled_run(struct slim_text *out,
                 slim_text_append(out, text + at + i, point);
         }
     }
-    if (slim_text_utf8_valid(out->data ? out->data : "", out->length) !=
-        out->length)
-        return slim_fail(diag, "F401", (struct slim_span){ 0 },
-                         "the character map of the tokenizer makes text that "
-                         "is not UTF-8");
-    return SLIM_OK;
+    return slim_charsmap_check(out, diag);
 }

@@ -40,6 +40,17 @@ static bool unit_has_leaf(uint32_t unit)
     return (unit >> 8 & 1) != 0;
 }
 
+enum slim_status slim_charsmap_check(const struct slim_text *text,
+                                     struct slim_diag *diag)
+{
+    if (slim_text_utf8_valid(text->data ? text->data : "", text->length) ==
+        text->length)
+        return SLIM_OK;
+    return slim_fail(diag, "F401", (struct slim_span){ 0 },
+                     "the character map of the tokenizer makes text that is "
+                     "not UTF-8");
+}
+
 /* An index outside the array matches nothing. */
 size_t slim_charsmap_find(size_t *value, const struct slim_spm_rules *rules,
                           const char *text, size_t length, bool shortest)
@@ -220,12 +231,7 @@ static enum slim_status run_spm(struct slim_text *out,
         return SLIM_FAILED;
     if (prefix && rules->suffix && out->length > 0)
         put_space(out, rules);
-    if (slim_text_utf8_valid(out->data ? out->data : "", out->length) !=
-        out->length)
-        return slim_fail(diag, "F401", (struct slim_span){ 0 },
-                         "the character map of the tokenizer makes text that "
-                         "is not UTF-8");
-    return SLIM_OK;
+    return slim_charsmap_check(out, diag);
 }
 
 const struct slim_normalizer_kind slim_spm_normalizer = { .type =

@@ -74,13 +74,7 @@ static enum slim_status put_pieces(struct reading *reading)
     if (words->unknown < 0)
         return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer has no unknown piece");
-    for (size_t i = 0; words->byte_fallback && i < 256; i++)
-        if (words->bytes[i] < 0)
-            return slim_fail(from->diag, "F401", from->at,
-                             "the tokenizer falls back to bytes, and has no "
-                             "piece \"<0x%02zX>\"",
-                             i);
-    return SLIM_OK;
+    return slim_bpe_need_bytes(words, from);
 }
 
 /* ---- BPE ---- */

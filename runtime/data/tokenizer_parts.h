@@ -186,6 +186,9 @@ SLIM_NODISCARD enum slim_status slim_charsmap_read(
  * longest start that has one or of the shortest; its length, or 0. */
 size_t slim_charsmap_find(size_t *value, const struct slim_spm_rules *rules,
                           const char *text, size_t length, bool shortest);
+/* F401 where replacements have made text that is not UTF-8. */
+SLIM_NODISCARD enum slim_status slim_charsmap_check(
+    const struct slim_text *text, struct slim_diag *diag);
 /* "Precompiled" of tokenizer.json: see precompiled.c. */
 SLIM_NODISCARD enum slim_status slim_precompiled_read(
     struct slim_part *part, const struct slim_tokenizer_source *from,
@@ -244,6 +247,9 @@ void slim_bpe_put_merge(struct slim_bpe *bpe, int32_t left, int32_t right,
                         size_t length);
 /* Fills `bytes` once all tokens are there. */
 void slim_bpe_find_bytes(struct slim_bpe *bpe);
+/* After it: F401 where a fallback to bytes has no token for one. */
+SLIM_NODISCARD enum slim_status slim_bpe_need_bytes(
+    const struct slim_bpe *bpe, const struct slim_tokenizer_source *from);
 void slim_bpe_close(struct slim_bpe *bpe);
 uint64_t slim_bpe_hash(const char *text, size_t length);
 /* -1: not in the vocabulary. */

@@ -61,18 +61,6 @@ static enum slim_status read_pieces(struct slim_unigram *out,
     return SLIM_OK;
 }
 
-static enum slim_status check_bytes(const struct slim_bpe *words,
-                                    const struct slim_tokenizer_source *from)
-{
-    for (size_t i = 0; words->byte_fallback && i < 256; i++)
-        if (words->bytes[i] < 0)
-            return slim_fail(from->diag, "F401", from->at,
-                             "the tokenizer falls back to bytes, and has no "
-                             "piece \"<0x%02zX>\"",
-                             i);
-    return SLIM_OK;
-}
-
 enum slim_status slim_unigram_read(struct slim_unigram *out,
                                    struct slim_bpe *words,
                                    const struct slim_tokenizer_source *from,
@@ -88,6 +76,7 @@ enum slim_status slim_unigram_read(struct slim_unigram *out,
         return slim_fail(from->diag, "F401", from->at,
                          "the tokenizer's unk_id %ld is no piece",
                          (long)words->unknown);
-    return read_pieces(out, words, from, list) ? SLIM_FAILED
-                                               : check_bytes(words, from);
+    return read_pieces(out, words, from, list)
+               ? SLIM_FAILED
+               : slim_bpe_need_bytes(words, from);
 }

@@ -90,10 +90,10 @@ static void tick(void *context, double done, double total)
         slim_progress_step(&run->progress, done / total, NULL);
 }
 
-/* Of a budget, what the process and the model leave. */
+/* Of a budget, what the process leaves. */
 static size_t ppl_room(const struct slim_run *run, const struct slim_op *op)
 {
-    uint64_t process = slim_memory_process(op->before) + op->cost.held;
+    uint64_t process = slim_memory_process(op->before);
 
     if (run->budget == 0)
         return run->memory;

@@ -31,13 +31,8 @@ static uint64_t find_budget(const char *path)
     struct statvfs info;
 
     if (given && *given) {
-        char *end = NULL;
-        double value = strtod(given, &end);
-        static const char units[] = "KMGT";
-        const char *unit = *end ? strchr(units, *end) : NULL;
+        double value = slim_text_to_bytes(&given, given);
 
-        for (const char *at = units; unit && at <= unit; at++)
-            value *= 1024.0;
         return value > 0.0 && value < 1e18 ? (uint64_t)value : 0;
     }
     if (statvfs(path, &info) != 0)
