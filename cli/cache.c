@@ -173,7 +173,7 @@ int slim_command_cache(struct slim_cli *cli)
                                   actions[i].operands - 1);
         struct slim_store *store =
             slim_store_open(place, cli->arena, &cli->diag);
-        if (!store)
+        if (!slim_store_keeps(store))
             return slim_cli_usage(cli, "there is no store: it is '%s'",
                                   place ? place : "none");
         return actions[i].run(cli, store);

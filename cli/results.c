@@ -4,32 +4,36 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "runtime/record.h"
+#include "runtime/store/ledger.h"
 
 #include <string.h>
 #include <unistd.h>
 
 static const struct slim_span nowhere = { NULL, 0, 0 };
 
+static const char results[] = "run.json", lock[] = "run.lock";
+
 /* NAME.run.json of NAME.slim. */
 static const char *beside(const struct slim_project *project,
-                          struct slim_cli *cli)
+                          struct slim_cli *cli, const char *file)
 {
     const char *name = project->source.name;
     size_t length = strlen(name);
 
     if (length > 5 && strcmp(name + length - 5, ".slim") == 0)
         length -= 5;
-    return slim_arena_printf(cli->arena, "%.*s.run.json", (int)length, name);
+    return slim_arena_printf(cli->arena, "%.*s.%s", (int)length, name, file);
 }
 
 static const char *path_of(const struct slim_project *project,
-                           struct slim_cli *cli, const char *saved)
+                           struct slim_cli *cli, const char *saved,
+                           const char *file)
 {
     const char *output = slim_cli_value(cli, SLIM_OPTION_output);
 
     if (output || saved)
-        return slim_path_join(cli->arena, output ? output : saved, "run.json");
-    return beside(project, cli);
+        return slim_path_join(cli->arena, output ? output : saved, file);
+    return beside(project, cli, file);
 }
 
 /* Whether a save is to come, whose directory will hold the results. A point of
@@ -47,6 +51,25 @@ static bool will_save(const struct slim_program *program)
     return false;
 }
 
+static enum slim_status in_the_way(const char *path, const char *what,
+                                   struct slim_diag *diag)
+{
+    return slim_fail(diag, "I421", nowhere,
+                     "\"%s\" is in the way: it holds no %s of slimc", path,
+                     what);
+}
+
+static enum slim_status check_old_lock(const char *path, struct slim_diag *diag)
+{
+    struct slim_diag quiet = { .arena = diag->arena };
+    struct slim_ledger *record;
+
+    if (!slim_file_exists(path) ||
+        slim_ledger_read(&record, path, &quiet) == SLIM_OK)
+        return SLIM_OK;
+    return in_the_way(path, "lock", diag);
+}
+
 static enum slim_status check_old(const char *path, struct slim_diag *diag)
 {
     struct slim_diag quiet = { .arena = diag->arena };
@@ -58,11 +81,7 @@ static enum slim_status check_old(const char *path, struct slim_diag *diag)
                     SLIM_OK &&
                 json_object_get(old, "points");
     json_decref(old);
-    if (ours)
-        return SLIM_OK;
-    return slim_fail(diag, "I421", nowhere,
-                     "\"%s\" is in the way: it holds no results of slimc",
-                     path);
+    return ours ? SLIM_OK : in_the_way(path, "results", diag);
 }
 
 /* The nearest directory that is there must take a new name. */
@@ -90,10 +109,35 @@ enum slim_status slim_results_check(struct slim_project *project,
 
     if (!output && will_save(project->program))
         return SLIM_OK;
-    const char *path = path_of(project, cli, NULL);
-    if (check_place(path, cli, &project->diag) != SLIM_OK)
+    const char *path = path_of(project, cli, NULL, results);
+    if (check_place(path, cli, &project->diag) != SLIM_OK ||
+        check_old(path, &project->diag) != SLIM_OK)
         return SLIM_FAILED;
-    return check_old(path, &project->diag);
+    return project->program->point
+               ? SLIM_OK
+               : check_old_lock(path_of(project, cli, NULL, lock),
+                                &project->diag);
+}
+
+/* The folder of -o is made where it is not there yet. */
+static enum slim_status make_place(struct slim_project *project,
+                                   struct slim_cli *cli)
+{
+    const char *output = slim_cli_value(cli, SLIM_OPTION_output);
+
+    return output ? slim_make_directory(output, nowhere, &project->diag)
+                  : SLIM_OK;
+}
+
+enum slim_status slim_results_lock(struct slim_project *project,
+                                   struct slim_cli *cli, struct slim_run *run)
+{
+    const char *saved =
+        run->saved_count ? run->saved[run->saved_count - 1] : NULL;
+
+    if (make_place(project, cli) != SLIM_OK)
+        return SLIM_FAILED;
+    return slim_ledger_write(run, path_of(project, cli, saved, lock));
 }
 
 enum slim_status slim_results_write(const char **path,
@@ -101,11 +145,8 @@ enum slim_status slim_results_write(const char **path,
                                     struct slim_cli *cli, const json_t *record,
                                     const char *saved)
 {
-    const char *output = slim_cli_value(cli, SLIM_OPTION_output);
-
-    *path = path_of(project, cli, saved);
-    if (output &&
-        slim_make_directory(output, nowhere, &project->diag) != SLIM_OK)
+    *path = path_of(project, cli, saved, results);
+    if (make_place(project, cli) != SLIM_OK)
         return SLIM_FAILED;
     return slim_record_write(record, *path, &project->diag);
 }

@@ -64,7 +64,8 @@ static void measure_limit(struct slim_run *run, struct slim_project *project)
     const struct slim_kernels *kernels =
         slim_kernels_for(project->program->compute);
 
-    if (!run->store || run->limit > 0.0 || work_of(project->program) < LONG_RUN)
+    if (!slim_store_keeps(run->store) || run->limit > 0.0 ||
+        work_of(project->program) < LONG_RUN)
         return;
     set_limit(run, project, slim_rate_measure(kernels));
     slim_rate_keep(run->store, kernels, run->limit);
@@ -147,19 +148,14 @@ static const char *const *lines_of_call(const struct slim_cli *cli)
     return lines;
 }
 
-/* Files that say what a run was need what the store knows. */
 static enum slim_status open_record(struct slim_run *run,
                                     const struct slim_cli *cli)
 {
     const char *locked = slim_cli_value(cli, SLIM_OPTION_locked);
     struct slim_ledger *record = NULL;
 
-    if ((locked || slim_cli_value(cli, SLIM_OPTION_lock)) && !run->store)
-        return slim_fail(run->diag, "I601", (struct slim_span){ 0 },
-                         "a lock file names what is in the store, and there is "
-                         "none");
     run->lock = slim_cli_value(cli, SLIM_OPTION_lock);
-    run->called = run->lock ? lines_of_call(cli) : NULL;
+    run->called = lines_of_call(cli);
     if (!locked)
         return SLIM_OK;
     enum slim_status status = slim_ledger_read(&record, locked, run->diag);
@@ -297,6 +293,8 @@ static int run_once(struct slim_project *project, struct slim_cli *cli,
         status = SLIM_FAILED;
     json_array_append_new(points, slim_record_point(run, "done"));
     if (status == SLIM_OK)
+        status = slim_results_lock(project, cli, run);
+    if (status == SLIM_OK)
         (void)!write_results(project, cli, run, points,
                              run->saved_count ? run->saved[run->saved_count - 1]
                                               : NULL);
@@ -330,8 +328,7 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
     slim_cli_start(&run, cli);
     int code = sweep ? run_points(project, cli, &run, shard, shards)
                      : run_once(project, cli, &run);
-    if (run.store)
-        slim_store_tidy(run.store);
+    slim_store_tidy(run.store);
     slim_cli_close(&run);
     return code;
 }

@@ -97,6 +97,22 @@ static void print_all(const struct slim_cli *cli, json_t *metadata)
     }
 }
 
+/* The lock that a model carries, to a file or, where that is "-", as text. */
+static void write_lock(struct slim_cli *cli, const char *text, const char *path)
+{
+    struct slim_writer writer = { 0 };
+
+    if (strcmp(path, "-") == 0) {
+        fputs(text, stdout);
+        return;
+    }
+    if (slim_writer_open(&writer, path, nowhere, &cli->diag) == SLIM_OK &&
+        slim_writer_put(&writer, text, strlen(text), nowhere, &cli->diag) ==
+            SLIM_OK)
+        (void)!slim_writer_commit(&writer, nowhere, &cli->diag);
+    slim_writer_abort(&writer);
+}
+
 /* A directory stands for its model, or its first shard. */
 static const char *file_of(struct slim_cli *cli, const char *path)
 {
@@ -113,6 +129,39 @@ enum slim_status slim_cli_metadata(json_t **out, struct slim_cli *cli,
     return read_metadata(out, file_of(cli, path), diag);
 }
 
+static void missing(struct slim_cli *cli, const char *path, const char *what)
+{
+    (void)slim_fail(&cli->diag, "F602", nowhere,
+                    "\"%s\" says nothing "
+                    "about how it was made: it holds no %s",
+                    path, what);
+}
+
+/* What the options ask for. */
+static void print(struct slim_cli *cli, const char *path, json_t *metadata)
+{
+    const char *recipe = recipe_of(metadata);
+    const char *lock =
+        json_string_value(json_object_get(metadata, "slimc.lock"));
+    const char *file = slim_cli_value(cli, SLIM_OPTION_lock);
+    bool only_recipe = slim_cli_has(cli, SLIM_OPTION_recipe);
+
+    if (only_recipe && recipe)
+        print_recipe(cli, recipe);
+    else if (only_recipe)
+        missing(cli, path, "recipe");
+    if (file && lock)
+        write_lock(cli, lock, file);
+    else if (file)
+        missing(cli, path, "lock");
+    if (only_recipe || file)
+        return;
+    if (metadata && json_object_size(metadata) > 0)
+        print_all(cli, metadata);
+    else
+        missing(cli, path, "metadata");
+}
+
 int slim_command_show(struct slim_cli *cli)
 {
     json_t *metadata = NULL;
@@ -122,17 +171,7 @@ int slim_command_show(struct slim_cli *cli)
     const char *path = file_of(cli, cli->operands[0]);
     if (read_metadata(&metadata, path, &cli->diag) != SLIM_OK)
         return slim_cli_report(cli, &cli->diag);
-    const char *recipe = recipe_of(metadata);
-    bool only_recipe = slim_cli_has(cli, SLIM_OPTION_recipe);
-    if (only_recipe && recipe)
-        print_recipe(cli, recipe);
-    else if (!only_recipe && metadata && json_object_size(metadata) > 0)
-        print_all(cli, metadata);
-    else
-        (void)slim_fail(&cli->diag, "F602", nowhere,
-                        "\"%s\" says nothing "
-                        "about how it was made: it holds no %s",
-                        path, only_recipe ? "recipe" : "metadata");
+    print(cli, path, metadata);
     json_decref(metadata);
     return cli->diag.errors ? slim_cli_report(cli, &cli->diag) : 0;
 }

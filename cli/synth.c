@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The second component would be lost in the rounding of the first. */
+#define MOST_DECAY 8.0
+
 /* A folder, or the config.json in it. */
 static const char *folder(struct slim_cli *cli, const char *path)
 {
@@ -28,6 +31,18 @@ static bool read_seed(uint64_t *seed, const struct slim_cli *cli)
     errno = 0;
     *seed = strtoull(text, &end, 10);
     return errno == 0 && *text >= '0' && *text <= '9' && *end == 0;
+}
+
+static bool read_decay(double *decay, const struct slim_cli *cli)
+{
+    const char *text = slim_cli_value(cli, SLIM_OPTION_decay);
+    char *end = NULL;
+
+    *decay = 0.0;
+    if (!text)
+        return true;
+    *decay = strtod(text, &end);
+    return *text >= '0' && *text <= '9' && *end == 0 && *decay <= MOST_DECAY;
 }
 
 static enum slim_dtype dtype_of(const struct slim_cli *cli)
@@ -61,18 +76,19 @@ int slim_command_synth(struct slim_cli *cli)
     const struct slim_span nowhere = { NULL, 0, 0 };
     struct slim_diag diag = { .arena = cli->arena };
     struct slim_model_info *info = NULL;
-    uint64_t seed;
+    struct slim_synth how = { .dtype = dtype_of(cli) };
 
     if (cli->operand_count != 2)
         return slim_cli_usage(cli, "synth needs a config.json and a new "
                                    "directory");
-    if (!read_seed(&seed, cli))
+    if (!read_seed(&how.seed, cli))
         return slim_cli_usage(cli, "--seed takes a whole number");
+    if (!read_decay(&how.decay, cli))
+        return slim_cli_usage(cli, "--decay takes a number from 0 to 8");
     slim_interrupt_install();
     if (slim_model_describe(&info, folder(cli, cli->operands[0]), NULL, nowhere,
                             &diag) == SLIM_OK &&
-        slim_synth_write(cli->operands[1], info, seed, dtype_of(cli), &diag) ==
-            SLIM_OK)
-        say_written(cli, cli->operands[1], info, seed);
+        slim_synth_write(cli->operands[1], info, &how, &diag) == SLIM_OK)
+        say_written(cli, cli->operands[1], info, how.seed);
     return slim_cli_report(cli, &diag);
 }

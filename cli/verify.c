@@ -105,8 +105,6 @@ int slim_command_verify(struct slim_cli *cli)
     if (slim_cli_project(&project, cli, 1) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
     slim_cli_store(&run, &project, cli);
-    if (!run.store)
-        return slim_cli_usage(cli, "verify needs a store");
     run.locked = record;
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;

@@ -84,6 +84,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/format/place.c \
     %D%/format/remote.c \
     %D%/format/safetensors.c \
+    %D%/format/spectrum.c \
     %D%/format/synth.c \
     %D%/limits.c \
     %D%/limits.h \

@@ -28,7 +28,7 @@ double slim_rate_find(struct slim_store *store,
     double rate = 0.0;
     bool altered;
 
-    if (!store ||
+    if (!slim_store_keeps(store) ||
         !slim_sealed_map(&map, path_of(store, kernels), &altered, &store->diag))
         return 0.0;
     if (map.length == sizeof(rate) + SLIM_SEAL)
@@ -40,7 +40,7 @@ double slim_rate_find(struct slim_store *store,
 void slim_rate_keep(struct slim_store *store,
                     const struct slim_kernels *kernels, double rate)
 {
-    if (store && rate > 0.0)
+    if (slim_store_keeps(store) && rate > 0.0)
         (void)slim_sealed_put(store, path_of(store, kernels), &rate,
                               sizeof(rate));
 }

@@ -213,7 +213,8 @@ static bool is_left_out(const struct slim_run *run, const struct slim_op *op)
 /* Sources run where they are needed; tokens were made ready before. */
 static bool waits(const struct slim_run *run, const struct slim_op *op)
 {
-    return run->store && op->stage->keep.how == SLIM_KEEP_SOURCE;
+    return slim_store_keeps(run->store) &&
+           op->stage->keep.how == SLIM_KEEP_SOURCE;
 }
 
 static enum slim_status run_step(struct slim_run *run, const struct slim_op *op)
@@ -311,7 +312,7 @@ enum slim_status slim_run_program(struct slim_run *run)
     for (unsigned i = 0; i < program->count; i++)
         release(&run->results[i]);
     if (status == SLIM_OK && run->lock)
-        status = slim_ledger_write(run, run->lock);
+        status = slim_ledger_pin(run, run->lock);
     slim_memo_close(run);
     return status;
 }

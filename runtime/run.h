@@ -97,9 +97,9 @@ struct slim_run {
     const struct slim_shape *shape, *shape_before;
     const char *detail;              /* the middle of the finished line:
                                           set by a stage, e.g. "loss 1.94" */
-    struct slim_store *store;        /* NULL: nothing is kept */
+    struct slim_store *store;        /* without a folder nothing is kept */
     enum slim_hashing hashing;       /* of files that a run reads */
-    struct slim_memo *memos;         /* [program->count], with a store */
+    struct slim_memo *memos;         /* [program->count] */
     struct slim_digest input_digest; /* of the model, once it is known */
     struct slim_journal *journal;    /* of the operation that runs, or NULL */
     const char *lock;          /* where to write what each stage was and gave */

@@ -87,6 +87,7 @@ slim_tests = \
     %D%/unit/rope \
     %D%/unit/score_terms \
     %D%/unit/shape \
+    %D%/unit/spectrum \
     %D%/unit/store \
     %D%/unit/support \
     %D%/unit/tokenizer \

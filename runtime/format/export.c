@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "runtime/format/companion.h"
 #include "runtime/format/safetensors.h"
+#include "runtime/store/ledger.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,12 +17,14 @@ static const char *const remote_files[] = { "configuration_slimc.py",
 
 json_t *slim_export_metadata(const struct slim_export *export)
 {
-    const struct slim_run *run = export->run;
+    struct slim_run *run = export->run;
     json_t *metrics = json_array();
     json_t *metadata =
         json_pack("{s:s,s:s,s:s,s:s}", "format", "pt", "slimc", PACKAGE_VERSION,
                   "slimc.input", run->input->name, "slimc.recipe",
                   run->recipe_text ? run->recipe_text : "");
+    json_object_set_new(metadata, "slimc.lock",
+                        json_string(slim_ledger_text(run, export->op)));
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)

@@ -6,6 +6,7 @@
 #include "runtime/format/companion.h"
 #include "runtime/format/place.h"
 #include "runtime/format/safetensors.h"
+#include "runtime/format/spectrum.h"
 #include "runtime/kernel/parallel.h"
 
 #include <math.h>
@@ -14,7 +15,8 @@
 
 struct synth {
     const struct slim_shape *shape;
-    uint64_t seed;
+    const struct slim_synth *how;
+    struct slim_spectrum spectrum; /* of the stream, where decay is not 0 */
 };
 
 static size_t count_of(const struct slim_out_tensor *output)
@@ -50,11 +52,27 @@ static void draw_tile(void *context, size_t tile, size_t worker)
 static void fill_normal(float *out, size_t count, double deviation,
                         const struct synth *synth, size_t tensor)
 {
-    struct drawing drawing = { out, count, deviation, synth->seed,
+    struct drawing drawing = { out, count, deviation, synth->how->seed,
                                (uint64_t)tensor << 40 };
 
     slim_parallel(slim_tiles(count, TILE), 100.0 * (double)count, draw_tile,
                   &drawing);
+}
+
+/* Rows of tables, and what the outputs of a layer add, get the components. */
+static bool set_spectrum(float *out, const struct synth *synth,
+                         const struct slim_tensor *tensor, size_t count)
+{
+    const struct slim_spectrum *spectrum = &synth->spectrum;
+    bool writes = tensor->sites[0] != SLIM_NO_SITE;
+    bool table = tensor->layer == SLIM_NO_LAYER &&
+                 tensor->sites[1] != SLIM_NO_SITE && !writes;
+
+    if (spectrum->width == 0 || (!writes && !table))
+        return true;
+    return writes
+               ? slim_spectrum_columns(spectrum, out, count / spectrum->width)
+               : slim_spectrum_rows(spectrum, out, count / spectrum->width);
 }
 
 static enum slim_status fill(float *out, void *context,
@@ -67,7 +85,6 @@ static enum slim_status fill(float *out, void *context,
     double deviation = sqrt(0.4 / (double)synth->shape->sites[0]);
     size_t count = count_of(output);
 
-    (void)diag;
     if (tensor->dims_count == 1) {
         float value =
             tensor->node->kind == SLIM_BLOCK_NORM && !tensor->bias
@@ -80,15 +97,17 @@ static enum slim_status fill(float *out, void *context,
     if (tensor->layer != SLIM_NO_LAYER && tensor->sites[0] != SLIM_NO_SITE)
         deviation /= sqrt(2.0 * (double)arch->layers);
     fill_normal(out, count, deviation, synth, tensor->index);
-    return SLIM_OK;
+    if (set_spectrum(out, synth, tensor, count))
+        return SLIM_OK;
+    return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                     "out of memory for weights");
 }
 
 static enum slim_status write_weights(const char *directory,
                                       const struct synth *synth,
-                                      enum slim_dtype dtype,
                                       struct slim_diag *diag)
 {
-    struct slim_out_tensors outputs = { .dtype = dtype,
+    struct slim_out_tensors outputs = { .dtype = synth->how->dtype,
                                         .shard_bytes = 5000000000u,
                                         .context = (void *)(uintptr_t)synth,
                                         .fill = fill };
@@ -103,13 +122,26 @@ static enum slim_status write_weights(const char *directory,
     return status;
 }
 
+static enum slim_status write_all(const char *directory, struct synth *synth,
+                                  struct slim_diag *diag)
+{
+    if (synth->how->decay > 0.0 &&
+        !slim_spectrum_open(&synth->spectrum, synth->shape->sites[0],
+                            synth->how->decay, synth->how->seed))
+        return slim_fail(diag, "O001", (struct slim_span){ 0 },
+                         "out of memory for the components of the stream");
+    enum slim_status status = write_weights(directory, synth, diag);
+    slim_spectrum_close(&synth->spectrum);
+    return status;
+}
+
 enum slim_status slim_synth_write(const char *directory,
                                   const struct slim_model_info *info,
-                                  uint64_t seed, enum slim_dtype dtype,
+                                  const struct slim_synth *how,
                                   struct slim_diag *diag)
 {
     const struct slim_span nowhere = { NULL, 0, 0 };
-    struct synth synth = { .shape = info->shape, .seed = seed };
+    struct synth synth = { .shape = info->shape, .how = how };
     struct slim_place place;
 
     if (slim_file_exists(directory))
@@ -124,7 +156,7 @@ enum slim_status slim_synth_write(const char *directory,
             slim_companion_copy(place.temporary, info->checkpoint->directory,
                                 "config.json", nowhere, diag);
     if (status == SLIM_OK)
-        status = write_weights(place.temporary, &synth, dtype, diag);
+        status = write_all(place.temporary, &synth, diag);
     if (status == SLIM_OK)
         status = slim_place_settle(&place, false, nowhere, diag);
     if (status != SLIM_OK)

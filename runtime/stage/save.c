@@ -110,8 +110,13 @@ static enum slim_status check_save(const struct slim_op *op,
 /* They come later, and a run that was killed may have left a part of them. */
 static bool are_results(const char *name)
 {
-    return strcmp(name, "run.json") == 0 ||
-           slim_writer_is_part(name, "run.json");
+    static const char *const results[] = { "run.json", "run.lock" };
+
+    for (size_t i = 0; i < SLIM_COUNT(results); i++)
+        if (strcmp(name, results[i]) == 0 ||
+            slim_writer_is_part(name, results[i]))
+            return true;
+    return false;
 }
 
 /* Every file with what a change of it changes too. */
@@ -198,7 +203,7 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
 const struct slim_stage slim_stage_save = {
     .name = "save",
     .summary = "write the model, or the adapter of its recovery",
-    .version = 2,
+    .version = 3,
     .methods = methods,
     .method_default = "hf",
     .needs = SLIM_TYPE_MODEL,

@@ -31,7 +31,7 @@ struct slim_codec {
                       follows looks at it (metrics) */
     /* Whether the operation gave it. NULL: always. */
     bool (*given)(struct slim_run *run, const struct slim_op *op);
-    /* NULL: no memory, or the store could not be written. */
+    /* NULL: no memory, or nothing that can be written down. */
     json_t *(*pack)(struct slim_packing *packing);
     /* False: not what was packed, an object is gone, or no memory. */
     bool (*unpack)(struct slim_unpacking *unpacking, const json_t *manifest);
@@ -60,7 +60,8 @@ bool slim_unpack_adapter(struct slim_unpacking *unpacking, const json_t *json);
 
 /* ---- for rows ---- */
 
-/* Puts an array as an object; {"blob": HEX, "size": N}, or NULL. */
+/* Names an array, and puts it as an object: {"blob": HEX, "size": N}, or NULL.
+ * Whether it is kept is for the store to say (`writes`). */
 json_t *slim_pack_blob(struct slim_packing *packing,
                        const struct slim_piece *parts, size_t count);
 /* Maps it again: false if it is not there as it was. */

@@ -57,7 +57,8 @@ static void move_spilled(const struct slim_packing *packing,
     struct slim_digest name;
     size_t at = 0;
 
-    if (!slim_digest_read(&name,
+    if (!packing->store->path ||
+        !slim_digest_read(&name,
                           json_string_value(json_object_get(blob, "blob"))) ||
         slim_map_open(&map, slim_store_path(packing->store, "objects", &name),
                       (struct slim_span){ 0 }, &quiet) != SLIM_OK)

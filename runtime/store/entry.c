@@ -93,6 +93,8 @@ bool slim_entry_put(struct slim_store *store, const struct slim_kept *entry)
 {
     struct slim_text text = { 0 };
 
+    if (!store->writes)
+        return false;
     print(&text, entry);
     bool done =
         slim_sealed_put(store, entry_path(store, entry->stage, &entry->key),
@@ -264,6 +266,9 @@ struct slim_kept *slim_entry_find(struct slim_store *store, const char *stage,
                                   const struct slim_digest *key)
 {
     bool altered = false;
+
+    if (!store->path)
+        return NULL;
     struct slim_kept *entry =
         slim_entry_read(store, entry_path(store, stage, key), &altered);
 
@@ -284,7 +289,8 @@ struct slim_kept *slim_entry_find(struct slim_store *store, const char *stage,
 
 void slim_entry_remove(struct slim_store *store, const struct slim_kept *e)
 {
-    (void)unlink(entry_path(store, e->stage, &e->key));
+    if (store->path)
+        (void)unlink(entry_path(store, e->stage, &e->key));
 }
 
 void slim_entry_touch(struct slim_store *store, const struct slim_kept *e)

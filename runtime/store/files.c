@@ -21,6 +21,13 @@ struct memory {
     struct slim_digest digest;
 };
 
+/* Where there is no folder: what this process has read. */
+struct slim_file_known {
+    struct slim_file_known *next;
+    const char *path;
+    struct memory memory;
+};
+
 static bool look(struct state *out, const char *path)
 {
     struct stat info;
@@ -48,9 +55,24 @@ static char *memory_path(const struct slim_store *store, const char *path)
     return slim_store_path(store, "files", &digest);
 }
 
+static bool recall_here(struct slim_digest *out, const struct slim_store *store,
+                        const char *path, const struct state *now)
+{
+    const struct slim_file_known *known = store->known;
+
+    while (known && (strcmp(known->path, path) != 0 ||
+                     memcmp(&known->memory.state, now, sizeof(*now)) != 0))
+        known = known->next;
+    if (known)
+        *out = known->memory.digest;
+    return known != NULL;
+}
+
 static bool recall(struct slim_digest *out, struct slim_store *store,
                    const char *path, const struct state *now)
 {
+    if (!store->path)
+        return recall_here(out, store, path, now);
     char *name = memory_path(store, path);
     struct slim_map map;
     struct memory memory;
@@ -85,6 +107,22 @@ static bool hash_file(struct slim_digest *out, const char *path,
     return true;
 }
 
+static void remember(struct slim_store *store, const char *path,
+                     const struct memory *memory)
+{
+    if (store->path) {
+        (void)slim_sealed_put(store, memory_path(store, path), memory,
+                              sizeof(*memory));
+        return;
+    }
+    struct slim_file_known *known =
+        SLIM_NEW(store->arena, struct slim_file_known);
+    *known = (struct slim_file_known){ store->known,
+                                       slim_arena_strdup(store->arena, path),
+                                       *memory };
+    store->known = known;
+}
+
 bool slim_file_digest(struct slim_digest *out, struct slim_store *store,
                       const char *path, enum slim_hashing how)
 {
@@ -106,8 +144,6 @@ bool slim_file_digest(struct slim_digest *out, struct slim_store *store,
         memcmp(&before, &after, sizeof(before)) != 0 ||
         before.written >= now - 1 || before.changed >= now - 1)
         return done;
-    struct memory memory = { before, *out };
-    (void)slim_sealed_put(store, memory_path(store, path), &memory,
-                          sizeof(memory));
+    remember(store, path, &(struct memory){ before, *out });
     return true;
 }

@@ -355,10 +355,12 @@ bool slim_store_pin(struct slim_store *store, const char *lock)
 
 void slim_store_tidy(struct slim_store *store)
 {
-    const char *stamp = slim_path_join(store->arena, store->path, "tidied");
     size_t entries;
 
-    if (!store->writes || (slim_file_exists(stamp) && !is_older(stamp, HOUR)))
+    if (!store->writes)
+        return;
+    const char *stamp = slim_path_join(store->arena, store->path, "tidied");
+    if ((slim_file_exists(stamp) && !is_older(stamp, HOUR)))
         return;
     if (slim_sealed_put(store, stamp, "", 0))
         (void)slim_store_gc(store, store->budget, &entries);

@@ -27,11 +27,11 @@ static void add_results(struct slim_text *text, const struct slim_kept *entry)
 char *slim_ledger_line(struct slim_run *run, const struct slim_op *op,
                        bool done)
 {
-    const struct slim_memo *memo = &run->memos[op->id];
+    const struct slim_memo *memo = run->memos ? &run->memos[op->id] : NULL;
     struct slim_text text = { 0 };
     char hex[65];
 
-    if (op->stage->keep.how == SLIM_KEEP_NOTHING || !memo->keyed)
+    if (!memo || op->stage->keep.how == SLIM_KEEP_NOTHING || !memo->keyed)
         return NULL;
     slim_digest_hex(hex, &memo->key);
     if (op->stage->keep.how == SLIM_KEEP_SOURCE)
@@ -57,24 +57,40 @@ static char *metric_line(struct slim_run *run, const struct slim_metric *m)
                              m->protocol ? m->protocol : "");
 }
 
-char *slim_ledger_text(struct slim_run *run)
+/* The head, then the lines in order. */
+static char *sorted(struct slim_arena *arena, char **lines, size_t count)
 {
-    size_t count = 0, room = run->program->count + 4;
     struct slim_text text = { 0 };
+
+    qsort(lines, count, sizeof(*lines), by_text);
+    slim_text_puts(&text, HEAD "\n");
+    for (size_t i = 0; i < count; i++)
+        slim_text_printf(&text, "%s\n", lines[i]);
+    char *all = slim_arena_strdup(arena, text.data);
+    slim_text_free(&text);
+    return all;
+}
+
+char *slim_ledger_text(struct slim_run *run, const struct slim_op *until)
+{
+    size_t count = 0, room = run->program->count + 5;
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         room++;
     for (const char *const *c = run->called; c && *c; c++)
         room++;
     char **lines = SLIM_NEW_ARRAY(run->arena, room, char *);
-    for (const struct slim_op *op = run->program->first; op; op = op->next) {
+    for (const struct slim_op *op = run->program->first; op != until;
+         op = op->next) {
         lines[count] = slim_ledger_line(run, op, true);
         count += lines[count] != NULL;
     }
+    if (until)
+        lines[count++] = slim_arena_printf(run->arena, "until %03u", until->id);
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)
             lines[count++] = metric_line(run, m);
-    for (const char *const *c = run->called; c && *c; c++)
+    for (const char *const *c = run->called; c && *c && !until; c++)
         if (!strchr(*c, '\n')) /* a name that no line can hold */
             lines[count++] = slim_arena_strdup(run->arena, *c);
     lines[count++] =
@@ -82,19 +98,13 @@ char *slim_ledger_text(struct slim_run *run)
                           slim_numerics(run->kernels));
     lines[count++] =
         slim_arena_printf(run->arena, "version %s", PACKAGE_VERSION);
-    qsort(lines, count, sizeof(*lines), by_text);
-    slim_text_puts(&text, HEAD "\n");
-    for (size_t i = 0; i < count; i++)
-        slim_text_printf(&text, "%s\n", lines[i]);
-    char *all = slim_arena_strdup(run->arena, text.data);
-    slim_text_free(&text);
-    return all;
+    return sorted(run->arena, lines, count);
 }
 
 enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
 {
     struct slim_writer writer = { 0 };
-    const char *text = slim_ledger_text(run);
+    const char *text = slim_ledger_text(run, NULL);
     enum slim_status status =
         slim_writer_open(&writer, path, nowhere, run->diag);
 
@@ -104,9 +114,16 @@ enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
     if (status == SLIM_OK)
         status = slim_writer_commit(&writer, nowhere, run->diag);
     slim_writer_abort(&writer);
-    if (status == SLIM_OK)
-        (void)slim_store_pin(run->store, path);
     return status;
+}
+
+enum slim_status slim_ledger_pin(struct slim_run *run, const char *path)
+{
+    if (slim_ledger_write(run, path) != SLIM_OK)
+        return SLIM_FAILED;
+    if (slim_store_keeps(run->store))
+        (void)slim_store_pin(run->store, path);
+    return SLIM_OK;
 }
 
 /* ---- reading ---- */
@@ -215,10 +232,20 @@ static const char *meaning(const char *line)
     return key ? key : line;
 }
 
+/* A lock file of a saved model ends where it was saved. */
+static bool is_after(const struct slim_ledger *record, const struct slim_op *op)
+{
+    const char *until = slim_ledger_fact(record, "until", 0);
+
+    return until && op->id >= strtoul(until, NULL, 10);
+}
+
 enum slim_status slim_ledger_check(struct slim_run *run,
                                    const struct slim_op *op, bool done)
 {
-    const char *line = run->locked ? slim_ledger_line(run, op, done) : NULL;
+    const char *line = run->locked && !is_after(run->locked, op)
+                           ? slim_ledger_line(run, op, done)
+                           : NULL;
 
     if (!line)
         return SLIM_OK;

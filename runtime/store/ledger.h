@@ -16,18 +16,26 @@
  *     numerics f32 OpenBLAS 0.3.21 ..
  *     recipe smaller.slim
  *     stage 3 score taylor key=HEX scores=HEX
+ *     until 9
  *     version 0.1.0
  *
  * Numbers are those of the operations; of `given`, the options of the command
  * line in order. What was given, the input and the recipe are for whoever runs
- * it again: they are not compared.
+ * it again: they are not compared. `until` stands in the lock of a saved model:
+ * its operation and what follows are not in it.
  */
 
-/* The lines of the operations so far, in the arena. */
-char *slim_ledger_text(struct slim_run *run);
-/* Writes them to `path` and pins what they name. */
+/* The lines of the operations so far, in the arena. With `until`, of those
+ * before it, and without how the run was asked for: what a saved model carries
+ * is the same wherever it was made. */
+char *slim_ledger_text(struct slim_run *run, const struct slim_op *until);
+/* Writes all lines to `path`. */
 SLIM_NODISCARD enum slim_status slim_ledger_write(struct slim_run *run,
                                                   const char *path);
+
+/* The same, and what they name stays in the store while the file is there. */
+SLIM_NODISCARD enum slim_status slim_ledger_pin(struct slim_run *run,
+                                                const char *path);
 
 struct slim_ledger {
     const char *path;

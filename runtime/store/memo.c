@@ -226,7 +226,7 @@ static enum slim_status compute(struct slim_run *run, const struct slim_op *op)
 
 enum slim_status slim_memo_need(struct slim_run *run, const struct slim_op *op)
 {
-    if (!run->store)
+    if (!slim_store_keeps(run->store))
         return SLIM_OK;
     struct slim_memo *memo = memo_of(run, op);
     if (memo->loaded)
@@ -251,7 +251,8 @@ enum slim_status slim_memo_inputs(struct slim_run *run,
 {
     bool repeats = op->stage->keep.repeats && op->stage->keep.repeats(op);
 
-    if (!run->store || op->stage->keep.how == SLIM_KEEP_NOTHING)
+    if (!slim_store_keeps(run->store) ||
+        op->stage->keep.how == SLIM_KEEP_NOTHING)
         return SLIM_OK;
     for (size_t i = 0; i < op->input_count; i++) {
         const struct slim_op *from = op->inputs[i].op;
@@ -339,8 +340,7 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
     memo->loaded = true;
     if (run->results[op->id].model)
         memo->shape = run->results[op->id].model->shape;
-    if (op->stage->keep.how != SLIM_KEEP_RESULT || !slim_memo_key(run, op) ||
-        !run->store->writes)
+    if (op->stage->keep.how != SLIM_KEEP_RESULT || !slim_memo_key(run, op))
         return;
     const struct slim_text *report = run->results[op->id].report;
     struct slim_kept *entry = SLIM_NEW(run->arena, struct slim_kept);
@@ -371,10 +371,8 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
     }
     entry->objects = packing.objects;
     entry->object_count = packing.count;
-    if (slim_entry_put(run->store, entry))
-        memo->entry = entry;
-    else
-        drop_manifests(memo);
+    memo->entry = entry; /* what it gave is known, kept or not */
+    (void)slim_entry_put(run->store, entry);
 }
 
 size_t slim_memo_plan(struct slim_run *run)
@@ -382,7 +380,7 @@ size_t slim_memo_plan(struct slim_run *run)
     struct slim_op *op = run->program->first;
     size_t work = 0;
 
-    if (!run->store)
+    if (!slim_store_keeps(run->store))
         return 0;
     run->hashing = SLIM_HASH_CHEAP;
     run->results =

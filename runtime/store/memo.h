@@ -18,7 +18,7 @@ struct slim_memo {
     const struct slim_shape *shape; /* of the model it gives, or NULL */
 };
 
-/* Without a store all of this does nothing, and nothing is a hit. */
+/* Without a folder nothing is a hit, but keys and digests are known. */
 void slim_memo_open(struct slim_run *run);
 void slim_memo_close(struct slim_run *run);
 /* Without running anything: op->cached of each operation, "hit" or "run", and
@@ -51,7 +51,8 @@ SLIM_NODISCARD enum slim_status slim_memo_need(struct slim_run *run,
 SLIM_NODISCARD enum slim_status slim_memo_inputs(struct slim_run *run,
                                                  const struct slim_op *op);
 
-/* Keeps what the operation gave in `seconds`. A failure is a note. */
+/* Names what the operation gave in `seconds`, and keeps it where there is a
+ * folder. A failure is a note. */
 void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
                     double seconds);
 

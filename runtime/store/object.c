@@ -68,6 +68,8 @@ bool slim_object_put(struct slim_store *store, struct slim_digest *out,
 {
     uint64_t size = hash_parts(out, parts, count);
 
+    if (!store->path)
+        return false;
     if (slim_object_has(store, out, size)) {
         /* young again, so that what is cleared away meanwhile is not this */
         (void)utimensat(AT_FDCWD, slim_store_path(store, "objects", out), NULL,
@@ -83,16 +85,19 @@ bool slim_object_has(const struct slim_store *store,
 {
     struct stat info;
 
-    return stat(slim_store_path(store, "objects", name), &info) == 0 &&
+    return store->path &&
+           stat(slim_store_path(store, "objects", name), &info) == 0 &&
            (uint64_t)info.st_size == size;
 }
 
 bool slim_object_map(struct slim_store *store, struct slim_map *out,
                      const struct slim_digest *name, uint64_t size)
 {
-    const char *path = slim_store_path(store, "objects", name);
     struct slim_diag quiet = { .arena = store->arena };
 
+    if (!store->path)
+        return false;
+    const char *path = slim_store_path(store, "objects", name);
     if (slim_map_open(out, path, nowhere, &quiet) != SLIM_OK)
         return false;
     struct slim_digest digest = slim_hash(out->data, out->length);

@@ -17,7 +17,7 @@ static const char *place_of(struct slim_run *run, const struct slim_op *op)
 void slim_promise_make(struct slim_run *run, const struct slim_op *op,
                        const char *outside)
 {
-    if (run->store && outside && slim_memo_key(run, op))
+    if (slim_store_keeps(run->store) && outside && slim_memo_key(run, op))
         (void)slim_sealed_put(run->store, place_of(run, op), outside,
                               strlen(outside));
 }
@@ -28,7 +28,7 @@ bool slim_promise_holds(struct slim_run *run, const struct slim_op *op,
     struct slim_map map;
     bool altered = false;
 
-    if (!run->store || !outside || !slim_memo_key(run, op) ||
+    if (!slim_store_keeps(run->store) || !outside || !slim_memo_key(run, op) ||
         !slim_sealed_map(&map, place_of(run, op), &altered, &run->store->diag))
         return false;
     size_t length = map.length - SLIM_SEAL;

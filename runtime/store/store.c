@@ -54,15 +54,19 @@ struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
         .told = told,
     };
     store->diag.arena = arena;
-    if (!path)
-        return NULL;
-    if (slim_make_directory(slim_path_join(arena, path, "objects"), nowhere,
-                            &store->diag) != SLIM_OK) {
+    if (path && slim_make_directory(slim_path_join(arena, path, "objects"),
+                                    nowhere, &store->diag) != SLIM_OK) {
         (void)slim_store_give_up(store);
-        return NULL;
+        store->path = NULL;
     }
-    store->budget = find_budget(path);
+    store->writes = store->path != NULL;
+    store->budget = store->path ? find_budget(path) : 0;
     return store;
+}
+
+bool slim_store_keeps(const struct slim_store *store)
+{
+    return store && store->path;
 }
 
 const char *slim_store_spill(const struct slim_store *store,

@@ -23,24 +23,30 @@
  * not fit its digest counts as absent, is removed, and is said in a note. A
  * store that cannot be written is no error: the run goes on without it. Before
  * that, where the disk is full, entries leave that this run did not use.
+ *
+ * Without a folder it finds nothing and keeps nothing, but names all that it is
+ * given: keys and digests do not depend on where results are kept.
  */
 struct slim_store {
     struct slim_arena *arena;
-    const char *path;       /* as it was named */
-    bool writes;            /* false after the first write that failed */
-    uint64_t budget;        /* bytes; what is over is removed */
-    int64_t opened;         /* seconds since 1970 */
-    struct slim_diag diag;  /* of the store's own files */
-    struct slim_diag *told; /* where notes go: warnings of the run */
+    const char *path;              /* as it was named; NULL: no folder */
+    bool writes;                   /* false after the first write that failed */
+    uint64_t budget;               /* bytes; what is over is removed */
+    int64_t opened;                /* seconds since 1970 */
+    struct slim_diag diag;         /* of the store's own files */
+    struct slim_diag *told;        /* where notes go: warnings of the run */
+    struct slim_file_known *known; /* files outside, where there is no folder */
 };
 
 /*
- * Opens (makes) the store at `path`, or where slim_store_place says. Notes are
- * warnings I501 to I503 of `told`. NULL: there is none, by wish or because it
- * cannot be made.
+ * Opens (makes) the store at `path`. Notes are warnings I501 to I503 of `told`.
+ * It has no folder where `path` is NULL, or where that cannot be made.
  */
 struct slim_store *slim_store_open(const char *path, struct slim_arena *arena,
                                    struct slim_diag *told);
+
+/* Whether there is a folder. NULL is no store. */
+bool slim_store_keeps(const struct slim_store *store);
 
 /* The folder: `given`, else $SLIMC_STORE, else $XDG_CACHE_HOME/slimc, else
  * $HOME/.cache/slimc. "none" is no store; NULL. */
@@ -70,8 +76,8 @@ struct slim_piece {
     size_t size;
 };
 
-/* Puts bytes, given in parts, and names them; nothing is written where they
- * are already. False: the store could not be written. */
+/* Names bytes, given in parts, and puts them; nothing is written where they
+ * are already. False: they are not kept. */
 bool slim_object_put(struct slim_store *store, struct slim_digest *out,
                      const struct slim_piece *parts, size_t count);
 

@@ -32,7 +32,7 @@ static void open_store(struct place *p)
 {
     p->store = slim_store_open(slim_path_join(p->arena, p->folder, "s"),
                                p->arena, &p->told);
-    assert_non_null(p->store);
+    assert_true(slim_store_keeps(p->store));
 }
 
 static void close_place(struct place *p)
@@ -379,20 +379,53 @@ static void places(void **state)
     assert_string_equal(slim_store_place("/g", p.arena), "/g");
     assert_null(slim_store_place("none", p.arena));
     slim_test_puts(slim_path_join(p.arena, p.folder, "file"), "x");
-    assert_null(slim_store_open(slim_path_join(p.arena, p.folder, "file"),
-                                p.arena, &p.told));
+    struct slim_store *none = slim_store_open(
+        slim_path_join(p.arena, p.folder, "file"), p.arena, &p.told);
+    assert_false(slim_store_keeps(none));
     assert_true(slim_test_has_error(&p.told, "I501"));
+    close_place(&p);
+}
+
+/* Bytes have the same name whether they are kept or not. */
+static void without_a_folder(void **state)
+{
+    const struct slim_piece part = { "abc", 3 };
+    struct slim_digest kept, named, file;
+    struct place p = open_place();
+
+    (void)state;
+    open_store(&p);
+    struct slim_store *none = slim_store_open(NULL, p.arena, &p.told);
+    const char *path = slim_path_join(p.arena, p.folder, "file");
+
+    assert_false(slim_store_keeps(none));
+    assert_false(slim_store_keeps(NULL));
+    assert_true(slim_object_put(p.store, &kept, &part, 1));
+    assert_false(slim_object_put(none, &named, &part, 1));
+    assert_true(slim_digest_same(&kept, &named));
+    assert_false(slim_object_has(none, &named, 3));
+    assert_null(slim_entry_find(none, "score", &named));
+    slim_test_puts(path, "abc");
+    assert_true(slim_file_digest(&file, none, path, SLIM_HASH_ALWAYS));
+    assert_true(slim_digest_same(&file, &named));
+    assert_null(p.told.first);
     close_place(&p);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects),   cmocka_unit_test(sealed),
-        cmocka_unit_test(entries),   cmocka_unit_test(wrong_name),
-        cmocka_unit_test(files),     cmocka_unit_test(locks),
-        cmocka_unit_test(full_disk), cmocka_unit_test(room_is_made),
-        cmocka_unit_test(places),    cmocka_unit_test(old_promises),
+        cmocka_unit_test(objects),
+        cmocka_unit_test(sealed),
+        cmocka_unit_test(entries),
+        cmocka_unit_test(wrong_name),
+        cmocka_unit_test(files),
+        cmocka_unit_test(locks),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(room_is_made),
+        cmocka_unit_test(places),
+        cmocka_unit_test(old_promises),
+        cmocka_unit_test(without_a_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
