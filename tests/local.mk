@@ -80,6 +80,7 @@ slim_tests = \
     %D%/unit/model_buffer \
     %D%/unit/model_read \
     %D%/unit/no_memory \
+    %D%/unit/paces \
     %D%/unit/profile \
     %D%/unit/prune_count \
     %D%/unit/rates \

@@ -51,7 +51,8 @@ SLIM_NODISCARD enum slim_status slim_memo_need(struct slim_run *run,
 SLIM_NODISCARD enum slim_status slim_memo_inputs(struct slim_run *run,
                                                  const struct slim_op *op);
 
-/* Keeps what the operation gave in `seconds`. A failure is a note. */
+/* Keeps what the operation gave in `seconds`; the time that this takes is added
+ * to them. A failure is a note. */
 void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
                     double seconds);
 
