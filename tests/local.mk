@@ -146,8 +146,11 @@ slim_benches = \
     %D%/bench/kernels \
     %D%/bench/tokenizer
 
+slim_bench_scripts = \
+    %D%/bench/sweep.sh
+
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families
+EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families $(slim_bench_scripts)
 
 EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
