@@ -58,6 +58,8 @@ struct slim_writer {
     char *path, *temporary;
     FILE *file;
     uint64_t written;
+    bool spare; /* set before commit: a power cut may lose the file, but not
+                   leave a part of it: its folder is not synced */
 };
 
 SLIM_NODISCARD enum slim_status slim_writer_open(struct slim_writer *out,

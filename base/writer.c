@@ -159,7 +159,7 @@ enum slim_status slim_writer_commit(struct slim_writer *writer,
     } else {
         free(writer->temporary);
         writer->temporary = NULL;
-        if (!sync_directory(writer->path))
+        if (!writer->spare && !sync_directory(writer->path))
             status = slim_file_failed(diag, at, "sync the directory of",
                                       writer->path, errno);
     }

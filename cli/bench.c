@@ -62,7 +62,7 @@ static void predict(const struct slim_cli *cli, struct slim_program *program,
                100.0 * slim_compute_find(program->compute)->share,
                program->compute);
     for (const struct slim_op *op = program->first; op; op = op->next) {
-        double seconds = slim_plan_seconds(program, &op->cost);
+        double seconds = slim_plan_seconds(program, op);
         if (op->stage->hidden || op->cost.flops <= 0.0)
             continue;
         print_stage(cli, op, seconds);

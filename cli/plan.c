@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/paces.h"
 #include "runtime/store/memo.h"
 
 #include <stdlib.h>
@@ -60,6 +61,25 @@ static enum slim_status write_file(const struct slim_cli *cli,
     return status;
 }
 
+/* What of each point is kept, and how long the rest will take. Returns how many
+ * operations are to run. */
+static size_t ask_store(struct slim_run *run, struct slim_project *project)
+{
+    size_t work = 0;
+
+    if (!slim_store_keeps(run->store))
+        return 1;
+    for (struct slim_program *p = project->program; p; p = p->next) {
+        if (p->unmet)
+            continue;
+        run->program = p;
+        work += slim_memo_plan(run);
+        slim_memo_close(run);
+        slim_paces_plan(run->paces, p);
+    }
+    return work;
+}
+
 int slim_command_plan(struct slim_cli *cli)
 {
     const char *output = slim_cli_value(cli, SLIM_OPTION_output);
@@ -86,8 +106,7 @@ int slim_command_plan(struct slim_cli *cli)
         status = slim_cli_budget(&project, budget);
     if (status == SLIM_OK) {
         slim_cli_store(&run, &project, cli);
-        work = run.store ? slim_memo_plan(&run) : 1;
-        slim_memo_close(&run);
+        work = ask_store(&run, &project);
     }
     if (status == SLIM_OK && output)
         status = write_file(cli, project.program, output, &project.diag);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "runtime/paces.h"
 #include "runtime/points.h"
 #include "runtime/rates.h"
 #include "runtime/store/gc.h"
@@ -93,6 +94,9 @@ void slim_cli_store(struct slim_run *run, struct slim_project *project,
     };
     run->spill = slim_store_spill(run->store, cli->arena);
     run->budget = project->program->budget;
+    run->paces = SLIM_NEW(cli->arena, struct slim_paces);
+    slim_paces_open(run->paces, run->store,
+                    slim_kernels_for(project->program->compute), cli->arena);
     set_limit(run, project,
               slim_rate_find(run->store,
                              slim_kernels_for(project->program->compute)));
@@ -328,6 +332,7 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
     slim_cli_start(&run, cli);
     int code = sweep ? run_points(project, cli, &run, shard, shards)
                      : run_once(project, cli, &run);
+    slim_paces_keep(run.paces, run.store);
     slim_store_tidy(run.store);
     slim_cli_close(&run);
     return code;

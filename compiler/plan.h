@@ -18,9 +18,9 @@ struct slim_totals slim_plan_totals(const struct slim_program *program);
 /* Operations a second of a stage: a share of the program's limit, or where
  * none was measured what the arithmetic's row says. */
 double slim_plan_rate(const struct slim_program *program);
-/* Of one operation of it, by that rate. */
+/* Of one operation of it: as stages of its kind took here, else by that rate. */
 double slim_plan_seconds(const struct slim_program *program,
-                         const struct slim_cost *cost);
+                         const struct slim_op *op);
 /* What an operation comes to, and on what: keys[id] of what it reads is there.
  * Where an implied save writes says nothing. */
 struct slim_digest slim_op_key(const struct slim_op *op,

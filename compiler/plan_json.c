@@ -43,12 +43,14 @@ static void put_op(const struct slim_program *program, const struct slim_op *op,
         text_or_null(op->resolved), "implied", (int)op->implied,
         "params_before", integer(slim_shape_params(op->before)), "params",
         integer(slim_shape_params(op->after)), "estimated", (int)op->estimated,
-        "seconds", slim_plan_seconds(program, &op->cost), "memory",
+        "seconds", slim_plan_seconds(program, op), "memory",
         integer(slim_plan_memory(program, &op->cost)), "least",
         integer(op->cost.least), "disk", integer(op->cost.disk), "line",
         integer(line));
     if (op->cached)
         json_object_set_new(object, "cache", json_string(op->cached));
+    if (op->pace > 0.0)
+        json_object_set_new(object, "seconds_from", json_string("stages"));
     if (!slim_shape_equal(op->before, op->after))
         json_object_set_new(object, "sizes", slim_shape_sizes(op->after));
     if (op->streams)
@@ -59,15 +61,23 @@ static void put_op(const struct slim_program *program, const struct slim_op *op,
 static void put_tally(const struct slim_program *programs, FILE *out)
 {
     struct slim_arena *arena = slim_arena_open();
-    json_t *runs = json_object();
+    json_t *runs = json_object(), *kept = json_object();
 
     for (const struct slim_tally *t = slim_sweep_tally(programs, arena);
-         t->stage; t++)
+         t->stage; t++) {
         json_object_set_new(runs, t->stage->name,
                             json_integer(integer(t->runs)));
-    slim_plan_put(json_pack("{s:i,s:s,s:I,s:o}", "v", 1, "event", "sweep",
+        json_object_set_new(kept, t->stage->name,
+                            json_integer(integer(t->kept)));
+    }
+    /* nothing is said of a store that was not asked */
+    if (!slim_plan_totals(programs).asked) {
+        json_decref(kept);
+        kept = NULL;
+    }
+    slim_plan_put(json_pack("{s:i,s:s,s:I,s:o,s:o*}", "v", 1, "event", "sweep",
                             "points", integer(programs->point->sweep->count),
-                            "distinct", runs),
+                            "distinct", runs, "kept", kept),
                   out);
     slim_arena_close(arena);
 }

@@ -16,9 +16,9 @@ double slim_plan_rate(const struct slim_program *program)
 }
 
 double slim_plan_seconds(const struct slim_program *program,
-                         const struct slim_cost *cost)
+                         const struct slim_op *op)
 {
-    return cost->flops / slim_plan_rate(program);
+    return op->pace > 0.0 ? op->pace : op->cost.flops / slim_plan_rate(program);
 }
 
 uint64_t slim_plan_memory(const struct slim_program *program,
@@ -51,7 +51,7 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
         totals.saved += op->spent;
         if (hit)
             continue;
-        totals.seconds += slim_plan_seconds(program, &op->cost);
+        totals.seconds += slim_plan_seconds(program, op);
         totals.disk += op->cost.disk;
         uint64_t memory = slim_plan_memory(program, &op->cost);
         if (memory > totals.memory)
@@ -191,13 +191,10 @@ static void print_op(const struct slim_program *program,
                      int result, bool asked, struct slim_arena *arena,
                      FILE *out)
 {
-    bool hit = slim_plan_hit(op);
+    double ahead = slim_plan_hit(op) ? 0.0 : slim_plan_seconds(program, op);
     const char *seconds =
-        op->cost.flops > 0.0 && !hit
-            ? slim_arena_printf(
-                  arena, "~%s",
-                  slim_text_seconds(arena,
-                                    slim_plan_seconds(program, &op->cost)))
+        ahead > 0.0
+            ? slim_arena_printf(arena, "~%s", slim_text_seconds(arena, ahead))
             : "-";
     const char *memory =
         op->cost.memory

@@ -106,7 +106,10 @@ static void count(struct slim_tally *tally, const struct slim_program *program,
         tally++;
     tally->stage = op->stage;
     tally->runs++;
-    tally->seconds += slim_plan_seconds(program, &op->cost);
+    if (slim_plan_hit(op))
+        tally->kept++;
+    else
+        tally->seconds += slim_plan_seconds(program, op);
 }
 
 /* Verbs that give something are work; the others say what is to happen. */
@@ -159,6 +162,7 @@ void slim_tally_print(const struct slim_program *programs, FILE *out)
     struct slim_arena *arena = slim_arena_open();
     const struct slim_tally *tally = slim_sweep_tally(programs, arena);
     size_t points = programs->point->sweep->count;
+    size_t kept = 0;
     double seconds = 0.0;
 
     fprintf(out, "%zu %s", points, points == 1 ? "point" : "points");
@@ -166,8 +170,11 @@ void slim_tally_print(const struct slim_program *programs, FILE *out)
         fprintf(out, "%s %s %zu", t == tally ? ":" : ",", t->stage->name,
                 t->runs);
         seconds += t->seconds;
+        kept += t->kept;
     }
     fputs(tally->stage ? " distinct runs" : "", out);
+    if (kept)
+        fprintf(out, ", %zu of them kept", kept);
     if (seconds >= 1.0)
         fprintf(out, ", ~%s", slim_text_seconds(arena, seconds));
     fputc('\n', out);

@@ -110,6 +110,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/step.c \
     %D%/model/tape.c \
     %D%/model/weights.c \
+    %D%/paces.c \
     %D%/points.c \
     %D%/points_gate.c \
     %D%/rates.c \

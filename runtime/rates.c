@@ -10,12 +10,12 @@
 enum { SIDE = 1024, ROWS = 512, MOST = 5 };
 static const double LONGEST = 0.06;
 
-static char *path_of(struct slim_store *store,
-                     const struct slim_kernels *kernels)
+char *slim_rate_path(struct slim_store *store,
+                     const struct slim_kernels *kernels, const char *what)
 {
-    const char *machine =
-        slim_arena_printf(store->arena, "%s, %zu threads, %s", slim_processor(),
-                          slim_threads(), slim_numerics(kernels));
+    const char *machine = slim_arena_printf(
+        store->arena, "%s, %zu threads, %s%s%s", slim_processor(),
+        slim_threads(), slim_numerics(kernels), *what ? ", " : "", what);
     struct slim_digest name = slim_hash(machine, strlen(machine));
 
     return slim_store_path(store, "rates", &name);
@@ -29,7 +29,8 @@ double slim_rate_find(struct slim_store *store,
     bool altered;
 
     if (!slim_store_keeps(store) ||
-        !slim_sealed_map(&map, path_of(store, kernels), &altered, &store->diag))
+        !slim_sealed_map(&map, slim_rate_path(store, kernels, ""), &altered,
+                         &store->diag))
         return 0.0;
     if (map.length == sizeof(rate) + SLIM_SEAL)
         memcpy(&rate, map.data, sizeof(rate));
@@ -41,7 +42,7 @@ void slim_rate_keep(struct slim_store *store,
                     const struct slim_kernels *kernels, double rate)
 {
     if (slim_store_keeps(store) && rate > 0.0)
-        (void)slim_sealed_put(store, path_of(store, kernels), &rate,
+        (void)slim_sealed_put(store, slim_rate_path(store, kernels, ""), &rate,
                               sizeof(rate));
 }
 

@@ -11,6 +11,10 @@
  * and the libraries: where one of them is another, nothing is known.
  */
 
+/* Where the store keeps what is known of this machine under that name: "", the
+ * rate. */
+char *slim_rate_path(struct slim_store *store,
+                     const struct slim_kernels *kernels, const char *what);
 /* What is kept; 0: nothing. `store` may be NULL. */
 double slim_rate_find(struct slim_store *store,
                       const struct slim_kernels *kernels);

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/trace.h"
+#include "runtime/paces.h"
 #include "runtime/report.h"
 #include "runtime/store/journal.h"
 #include "runtime/store/ledger.h"
@@ -193,9 +194,10 @@ static enum slim_status work(struct slim_run *run, const struct slim_op *op)
     slim_memo_keep(run, op, all);
     run->detail = detail;
     run->ran++;
-    slim_report_stage(run, op,
-                      &(struct slim_spent){ seconds, slim_work_since(&before),
-                                            slim_footprint_recent() });
+    struct slim_spent spent = { seconds, slim_work_since(&before),
+                                slim_footprint_recent() };
+    slim_report_stage(run, op, &spent);
+    slim_paces_add(run->paces, run, op, &spent, slim_now() - started);
     if (slim_ledger_check(run, op, true) != SLIM_OK)
         return SLIM_FAILED;
     release_dead(run, op);

@@ -30,6 +30,7 @@ struct slim_scores {
 void slim_scores_free(struct slim_scores *scores);
 
 struct slim_ledger;   /* runtime/store/ledger.h */
+struct slim_paces;    /* runtime/paces.h */
 struct slim_memo;     /* runtime/store/memo.h */
 struct slim_journal;  /* runtime/store/journal.h */
 struct slim_rotation; /* runtime/stage/rotate.h */
@@ -112,6 +113,7 @@ struct slim_run {
     size_t hits, ran;       /* operations so far */
     double earlier_seconds; /* the operation took, in runs before */
     double saved_seconds;   /* that hits took when they were made */
+    struct slim_paces *paces; /* what stages take, or NULL */
 };
 
 /* Runs a program: first every sample is tokenized and every output checked

@@ -80,6 +80,7 @@ slim_tests = \
     %D%/unit/model_buffer \
     %D%/unit/model_read \
     %D%/unit/no_memory \
+    %D%/unit/paces \
     %D%/unit/profile \
     %D%/unit/prune_count \
     %D%/unit/rates \
@@ -146,8 +147,11 @@ slim_benches = \
     %D%/bench/kernels \
     %D%/bench/tokenizer
 
+slim_bench_scripts = \
+    %D%/bench/sweep.sh
+
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families
+EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families $(slim_bench_scripts)
 
 EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump

@@ -26,9 +26,13 @@ fuzzers: $(BUILT_SOURCES)
 	$(MAKE) $(AM_MAKEFLAGS) $(slim_fuzzers)
 
 bench: $(BUILT_SOURCES)
-	$(MAKE) $(AM_MAKEFLAGS) $(slim_benches)
+	$(MAKE) $(AM_MAKEFLAGS) $(slim_benches) slimc$(EXEEXT)
 	@for bench in $(slim_benches); do \
 	    srcdir='$(srcdir)' ./$$bench $$(basename $$bench).json || exit 1; \
+	done
+	@for bench in $(slim_bench_scripts); do \
+	    srcdir='$(srcdir)' $(SHELL) $(srcdir)/$$bench \
+	        $$(basename $$bench .sh).json || exit 1; \
 	done
 
 coverage:

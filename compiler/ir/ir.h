@@ -159,6 +159,8 @@ struct slim_op {
     struct slim_cost cost;
     const char *cached; /* "hit" or "run"; NULL: not asked */
     double spent;       /* seconds that a hit took when it was made */
+    double pace;        /* seconds that it will take, by what stages of its kind
+                           took here; 0: not known */
     const struct slim_stream_plan *streams; /* NULL: not asked, or none */
     struct slim_op *next;
 };

@@ -192,6 +192,18 @@ static bool is_lora(const struct slim_op *op)
     return strcmp(op->method, "lora") == 0;
 }
 
+/* Steps as far as the recipe tells: epochs over `n` records, less those held
+ * out. 0: of all records there are, which are not counted before they are read. */
+static long planned_steps(const struct recover_args *args,
+                          const struct slim_sample *sample)
+{
+    size_t n = sample && sample->n > 0 ? (size_t)sample->n : 0;
+
+    if (args->how.steps)
+        return args->how.steps;
+    return n ? slim_training_steps(&args->how, n) : 0;
+}
+
 static enum slim_status resolve_recover(struct slim_op *op,
                                         struct slim_diag *diag)
 {
@@ -205,7 +217,7 @@ static enum slim_status resolve_recover(struct slim_op *op,
     const struct slim_sample *sample = slim_op_sample(op);
     double length = sample ? (double)sample->len : 256.0;
     double tokens = (double)args->how.batch * length;
-    double steps = args->how.steps ? (double)args->how.steps : 1.0;
+    long steps = planned_steps(args, sample);
     double pass = tokens < SLIM_PASS_TOKENS ? tokens : SLIM_PASS_TOKENS;
     size_t kept = 0;
 
@@ -213,10 +225,12 @@ static enum slim_status resolve_recover(struct slim_op *op,
         return slim_fail(diag, "M301", op->span,
                          "no linear of this model takes an adapter");
     op->after = shape;
-    op->resolved = slim_arena_printf(diag->arena, "%s trainable%s",
-                                     slim_text_grouped(diag->arena, learned),
-                                     is_lora(op) ? ", merged" : "");
-    op->cost.flops = (is_lora(op) ? 6.0 : 8.0) * (double)all * tokens * steps;
+    op->resolved = slim_arena_printf(
+        diag->arena, "%s trainable%s%s",
+        slim_text_grouped(diag->arena, learned), is_lora(op) ? ", merged" : "",
+        steps ? "" : ", the time is of one step: records are not counted yet");
+    op->cost.flops = (is_lora(op) ? 6.0 : 8.0) * (double)all * tokens *
+                     (double)(steps ? steps : 1);
     (void)slim_train_kept(&kept, shape, (size_t)pass, SLIM_TAPE_MEMORY);
     op->cost.least =
         slim_memory_process(shape) + learned * 16 +

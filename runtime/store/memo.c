@@ -345,6 +345,7 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
     const struct slim_text *report = run->results[op->id].report;
     struct slim_kept *entry = SLIM_NEW(run->arena, struct slim_kept);
     struct slim_packing packing = { .store = run->store, .run = run, .op = op };
+    double began = slim_now();
     *entry = (struct slim_kept){
         .key = memo->key,
         .stage = op->stage->name,
@@ -369,6 +370,7 @@ void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
         drop_manifests(memo);
         return;
     }
+    entry->seconds += slim_now() - began; /* a hit saves the writing too */
     entry->objects = packing.objects;
     entry->object_count = packing.count;
     memo->entry = entry; /* what it gave is known, kept or not */

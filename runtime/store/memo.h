@@ -52,7 +52,7 @@ SLIM_NODISCARD enum slim_status slim_memo_inputs(struct slim_run *run,
                                                  const struct slim_op *op);
 
 /* Names what the operation gave in `seconds`, and keeps it where there is a
- * folder. A failure is a note. */
+ * folder; the time that this takes is added to them. A failure is a note. */
 void slim_memo_keep(struct slim_run *run, const struct slim_op *op,
                     double seconds);
 

@@ -24,6 +24,7 @@ static enum slim_status try_parts(struct slim_store *store, const char *path,
     for (size_t i = 0; i < count && status == SLIM_OK; i++)
         status = slim_writer_put(&writer, parts[i].data, parts[i].size, nowhere,
                                  diag);
+    writer.spare = true; /* what is lost is made again */
     if (status == SLIM_OK)
         status = slim_writer_commit(&writer, nowhere, diag);
     slim_writer_abort(&writer);

@@ -15,8 +15,8 @@
  *     journals/ab/cdef..       how far a stage has come, named by its key
  *     locks/ab/cdef..          held (flock) by the process at work on a key
  *     pins/ab/cdef..           objects and entries that stay: lists of keys
- *     rates/ab/cdef..          what products were measured to do, named by
- *                              the machine (runtime/rates.h)
+ *     rates/ab/cdef..          what products and stages were measured to do,
+ *                              named by the machine (runtime/rates.h, paces.h)
  *
  * Everything appears by a rename after a sync. Objects are checked by their
  * name, all other files by a seal: the digest of what is before it. What does

@@ -356,20 +356,30 @@ static enum slim_status loop(struct slim_trainer *trainer, size_t *list)
     return validate(&trainer->last_validation, trainer);
 }
 
+static size_t held_out(const struct slim_training *how, size_t records)
+{
+    size_t held = (size_t)how->validation;
+
+    return held > records / 10 ? records / 10 : held;
+}
+
+long slim_training_steps(const struct slim_training *how, size_t records)
+{
+    size_t batch = (size_t)how->batch;
+    size_t learned = records - held_out(how, records);
+
+    return how->steps ? how->steps
+                      : how->epochs * (long)((learned + batch - 1) / batch);
+}
+
 /* The last records are held out: a fixed set, never trained on. */
 static void split(struct slim_trainer *trainer)
 {
     size_t all = trainer->records->sequences;
-    size_t held = (size_t)trainer->how->validation;
 
-    if (held > all / 10)
-        held = all / 10;
-    trainer->validation_count = held;
-    trainer->train_count = all - held;
-    size_t batch = (size_t)trainer->how->batch;
-    size_t epoch = (trainer->train_count + batch - 1) / batch;
-    trainer->steps = trainer->how->steps ? trainer->how->steps
-                                         : trainer->how->epochs * (long)epoch;
+    trainer->validation_count = held_out(trainer->how, all);
+    trainer->train_count = all - trainer->validation_count;
+    trainer->steps = slim_training_steps(trainer->how, all);
 }
 
 enum slim_status slim_train(struct slim_trainer *trainer)

@@ -14,6 +14,10 @@ struct slim_training {
     bool mask; /* the prompt of a record is read, not learned */
 };
 
+/* Optimizer steps over so many records: what was asked for, or all that the
+ * epochs take over those that are not held out for validation. */
+long slim_training_steps(const struct slim_training *how, size_t records);
+
 /* Numbers that are learned, with the moments of AdamW. */
 struct slim_learned {
     float *w, *grad, *m, *v;

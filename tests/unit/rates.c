@@ -41,14 +41,14 @@ static void a_measurement_is_a_rate(void **state)
 static void plans_take_a_share_of_it(void **state)
 {
     struct slim_program program = { .compute = "f32" };
-    struct slim_cost cost = { .flops = 6e10 };
+    const struct slim_op op = { .cost = { .flops = 6e10 } };
 
     (void)state;
     assert_true(
-        slim_test_near(slim_plan_seconds(&program, &cost), 1.0, 1e-12, 0.0));
+        slim_test_near(slim_plan_seconds(&program, &op), 1.0, 1e-12, 0.0));
     program.limit = 1.6e11;
     assert_true(
-        slim_test_near(slim_plan_seconds(&program, &cost), 0.5, 1e-12, 0.0));
+        slim_test_near(slim_plan_seconds(&program, &op), 0.5, 1e-12, 0.0));
     program.compute = "bf16";
     program.limit = 0.0;
     assert_true(slim_plan_rate(&program) == 9e10);
