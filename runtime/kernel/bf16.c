@@ -68,6 +68,8 @@ const struct slim_kernels *slim_kernels_bf16(void)
     table = *slim_kernels_blas();
     table.name = "bf16";
     table.narrow = &narrow;
+    table.attention = slim_bf16_attention;
+    table.attention_grad = slim_bf16_attention_grad;
     return &table;
 }
 

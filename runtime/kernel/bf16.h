@@ -3,8 +3,32 @@
 #define SLIM_KERNEL_BF16_H
 
 #include "runtime/kernel/kernel.h"
+#include "runtime/kernel/vector.h"
+
+/* Rounds to nearest, ties to even; infinities stay, a NaN stays one. */
+SLIM_INLINE uint16_t slim_bf16_one(float x)
+{
+    uint32_t bits, rounded;
+
+    memcpy(&bits, &x, sizeof(bits));
+    rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+    return (uint16_t)(((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u
+                                                          : rounded) >>
+                      16);
+}
+
+SLIM_INLINE float slim_bf16_widened(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
 
 void slim_bf16_narrow(uint16_t *out, const float *x, size_t count);
+/* x rounded to bf16, in f32 again. The caller frees it. */
+float *slim_bf16_rounded(const float *x, size_t count);
 
 void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
                       const float *bias, size_t rows, size_t in, size_t out);
@@ -12,6 +36,14 @@ void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *w,
                              size_t rows, size_t in, size_t out, bool add);
 void slim_bf16_linear_grad_w(float *dw, const float *dy, const float *x,
                              size_t rows, size_t in, size_t out, bool add);
+
+void slim_bf16_attention(float *o, float *lse, const float *q, const float *k,
+                         const float *v,
+                         const struct slim_attention_shape *shape);
+void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
+                              const float *q, const float *k, const float *v,
+                              const float *o, const float *lse,
+                              const struct slim_attention_shape *shape);
 
 /* Whether oneDNN is there and this processor multiplies in bf16. */
 bool slim_bf16_here(void);

@@ -2,29 +2,16 @@
 #include "runtime/kernel/bf16.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
-#include "runtime/kernel/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Rounds to nearest, ties to even; infinities stay, a NaN stays one. */
-SLIM_INLINE uint16_t narrow_one(float x)
-{
-    uint32_t bits, rounded;
-
-    memcpy(&bits, &x, sizeof(bits));
-    rounded = bits + 0x7fffu + (bits >> 16 & 1u);
-    return (uint16_t)(((bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x400000u
-                                                          : rounded) >>
-                      16);
-}
 
 SLIM_CLONES
 static void narrow_run(uint16_t *out, const float *x, size_t count)
 {
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
-        out[i] = narrow_one(x[i]);
+        out[i] = slim_bf16_one(x[i]);
 }
 
 enum { RUN = 1 << 14 };
@@ -49,6 +36,37 @@ void slim_bf16_narrow(uint16_t *out, const float *x, size_t count)
     struct narrowing n = { out, x, count };
 
     slim_parallel(slim_tiles(count, RUN), (double)count, narrow_tile, &n);
+}
+
+SLIM_CLONES
+static void round_run(float *out, const float *x, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        out[i] = slim_bf16_widened(slim_bf16_one(x[i]));
+}
+
+struct rounding {
+    float *out;
+    const float *x;
+    size_t count;
+};
+
+static void round_tile(void *context, size_t tile, size_t worker)
+{
+    const struct rounding *r = context;
+
+    (void)worker;
+    round_run(r->out + tile * RUN, r->x + tile * RUN,
+              slim_tile_length(r->count, RUN, tile));
+}
+
+float *slim_bf16_rounded(const float *x, size_t count)
+{
+    struct rounding r = { SLIM_SCRATCH(count + 1, float), x, count };
+
+    slim_parallel(slim_tiles(count, RUN), (double)count, round_tile, &r);
+    return r.out;
 }
 
 #ifdef HAVE_DNNL
@@ -327,15 +345,6 @@ struct passing {
     size_t rows, in, out;
 };
 
-SLIM_INLINE float widen_one(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
 SLIM_CLONES
 static void pass_outputs(const struct passing *p, size_t first, size_t last)
 {
@@ -349,10 +358,10 @@ static void pass_outputs(const struct passing *p, size_t first, size_t last)
         for (size_t k = 0; k < whole; k += SLIM_LANES) {
 #pragma omp simd
             for (size_t l = 0; l < SLIM_LANES; l++)
-                lane[l] += x[k + l] * widen_one(w[k + l]);
+                lane[l] += x[k + l] * slim_bf16_widened(w[k + l]);
         }
         for (size_t k = whole; k < p->in; k++)
-            lane[k - whole] += x[k] * widen_one(w[k]);
+            lane[k - whole] += x[k] * slim_bf16_widened(w[k]);
         p->y[i % p->rows * p->out + i / p->rows] =
             slim_lanes_sum(lane) + (p->bias ? p->bias[i / p->rows] : 0.0f);
     }
@@ -370,11 +379,9 @@ static void passing_tile(void *context, size_t tile, size_t worker)
 static void linear_few(float *y, const float *x, const uint16_t *w,
                        const float *bias, size_t rows, size_t in, size_t out)
 {
-    float *rounded = SLIM_SCRATCH(rows * in + 1, float);
+    float *rounded = slim_bf16_rounded(x, rows * in);
     struct passing p = { y, rounded, w, bias, rows, in, out };
 
-    for (size_t i = 0; i < rows * in; i++)
-        rounded[i] = widen_one(narrow_one(x[i]));
     slim_parallel(slim_tiles(out, OUTPUTS),
                   2.0 * (double)rows * (double)in * (double)out, passing_tile,
                   &p);
@@ -429,7 +436,7 @@ static void turn_tile(void *context, size_t tile, size_t worker)
     (void)worker;
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = first; c < last; c++)
-            t->out[c * t->rows + r] = narrow_one(t->x[r * t->columns + c]);
+            t->out[c * t->rows + r] = slim_bf16_one(t->x[r * t->columns + c]);
 }
 
 static uint16_t *narrowed_turned(const float *x, size_t rows, size_t columns)

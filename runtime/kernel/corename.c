@@ -130,11 +130,14 @@ const char *slim_blas_fix(char **argv)
     return found;
 }
 
+/* Raised when a kernel of this folder gives other bits than before. */
+enum { REVISION = 2 };
+
 const char *slim_numerics(const struct slim_kernels *kernels)
 {
     static char text[256];
 
-    (void)snprintf(text, sizeof(text), "%s, %s%s%s", kernels->name,
+    (void)snprintf(text, sizeof(text), "%s %d, %s%s%s", kernels->name, REVISION,
                    openblas_get_config(), kernels->narrow ? ", " : "",
                    kernels->narrow ? slim_bf16_version() : "");
     return text;

@@ -39,10 +39,11 @@ struct slim_basis {
 void slim_basis_free(struct slim_basis *basis);
 
 /*
- * Basis of a site by PCA: the eigenvectors of gram[width, width] (destroyed),
- * largest first, then cut to `kept` columns. values[width] receives the
- * eigenvalues. orient=random turns the columns that the slice after `rotate`
- * will keep (the subspace stays the same): Q R, R = blockdiag(U, I).
+ * Basis of a site by PCA: the eigenvectors of gram[width, width], which then
+ * holds them as columns, largest first, cut to `kept` columns. values[width]
+ * receives the eigenvalues. orient=random turns the columns that the slice
+ * after `rotate` will keep (the subspace stays the same): Q R, R =
+ * blockdiag(U, I).
  */
 SLIM_NODISCARD enum slim_status slim_basis_pca(struct slim_basis *out,
                                                double *values, double *gram,

@@ -65,34 +65,50 @@ static enum slim_status visit_group(void *context,
     return SLIM_OK;
 }
 
-/* x <- x Q_d Q_d^T for every token. */
-static enum slim_status project(struct slim_walk *walk,
-                                const struct slim_basis *basis)
+/* Columns first .. first + count - 1 of q[width, width], as rows in f32. */
+static void columns_turned(float *out, const double *q, size_t width,
+                           size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < width; j++)
+            out[i * width + j] = (float)q[j * width + first + i];
+}
+
+/*
+ * x <- x P for every token, P = Q_d Q_d^T with the first `kept` columns of
+ * q[width, width]. With those that are dropped, P = I - Q_c Q_c^T: whichever
+ * are fewer are multiplied with, and a slice drops few.
+ */
+static enum slim_status project(struct slim_walk *walk, const double *q,
+                                size_t kept)
 {
     const struct slim_kernels *kernels = walk->run->kernels;
-    size_t width = basis->width, kept = basis->kept;
+    size_t width = walk->stream.width;
+    bool away = width - kept < kept;
+    size_t count = away ? width - kept : kept;
 
-    if (kept == width)
+    if (count == 0)
         return SLIM_OK;
-    float *q = malloc(width * kept * sizeof(*q));
-    float *cut = malloc(SLIM_GROUP_TOKENS * kept * sizeof(*cut));
-    if (!q || !cut) {
-        free(q);
-        free(cut);
+    float *turned = malloc(count * width * sizeof(*turned));
+    float *part = malloc(SLIM_GROUP_TOKENS * count * sizeof(*part));
+    if (!turned || !part) {
+        free(turned);
+        free(part);
         return no_memory(walk);
     }
-    for (size_t i = 0; i < width * kept; i++)
-        q[i] = (float)basis->q[i];
+    columns_turned(turned, q, width, away ? kept : 0, count);
     for (size_t t = 0; t < walk->stream.tokens; t += SLIM_GROUP_TOKENS) {
         size_t left = walk->stream.tokens - t;
         size_t rows = left < SLIM_GROUP_TOKENS ? left : SLIM_GROUP_TOKENS;
         float *x = walk->stream.x + t * width;
 
-        kernels->matmul(cut, x, q, rows, width, kept, false);
-        kernels->linear(x, cut, q, NULL, rows, kept, width);
+        kernels->linear(part, x, turned, NULL, rows, width, count);
+        if (away)
+            kernels->combine(part, -1.0f, part, NULL, rows * count);
+        kernels->matmul(x, part, turned, rows, count, width, away);
     }
-    free(q);
-    free(cut);
+    free(turned);
+    free(part);
     return SLIM_OK;
 }
 
@@ -120,7 +136,8 @@ static enum slim_status choose(struct slim_basis *next, struct slim_walk *walk,
                        walk->run->diag) != SLIM_OK)
         return SLIM_FAILED;
     walk->rotation->kept[site] = share(values, width, kept);
-    return project(walk, next);
+    /* it holds the eigenvectors now */
+    return project(walk, walk->gram, kept);
 }
 
 static enum slim_status rotate_reader(struct slim_walk *walk,

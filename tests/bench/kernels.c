@@ -346,6 +346,35 @@ static void print(const struct measured *m, struct bench *b, const char *kind,
                 kind, m->name, took, 1e9 * m->bytes / took);
 }
 
+static void print_attention(struct bench *b, const char *arithmetic,
+                            double limit, size_t length)
+{
+    size_t starts[ROWS + 1];
+    char kind[48];
+
+    (void)snprintf(kind, sizeof kind, "%s, sequences of %zu", arithmetic,
+                   length);
+    b->shape = (struct slim_attention_shape){ .sequences = ROWS / length,
+                                              .starts = starts,
+                                              .heads = HEADS,
+                                              .kv_heads = KV_HEADS,
+                                              .dim = DIM,
+                                              .scale = 0.125f };
+    for (size_t s = 0; s <= ROWS / length; s++)
+        starts[s] = s * length;
+    printf("sequences of %zu:\n", length);
+    for (size_t i = 0; i < sizeof long_and_short / sizeof *long_and_short; i++)
+        print(&long_and_short[i], b, kind, limit, PAIRS((double)length));
+}
+
+static void print_attentions(struct bench *b, const char *arithmetic,
+                             double limit)
+{
+    print_attention(b, arithmetic, limit, LENGTH);
+    print_attention(b, arithmetic, limit, 256);
+    print_attention(b, arithmetic, limit, SHORT);
+}
+
 static void print_narrow(struct bench *b)
 {
     b->table = slim_kernels_bf16();
@@ -358,25 +387,7 @@ static void print_narrow(struct bench *b)
     printf("bf16; limit: a product of 2048, %.1f GFLOP/s\n", limit);
     for (size_t i = 0; i < sizeof all_narrow / sizeof *all_narrow; i++)
         print(&all_narrow[i], b, "bf16", limit, 1);
-}
-
-static void print_attention(struct bench *b, double limit, size_t length)
-{
-    size_t starts[ROWS + 1];
-    char kind[32];
-
-    (void)snprintf(kind, sizeof kind, "f32, sequences of %zu", length);
-    b->shape = (struct slim_attention_shape){ .sequences = ROWS / length,
-                                              .starts = starts,
-                                              .heads = HEADS,
-                                              .kv_heads = KV_HEADS,
-                                              .dim = DIM,
-                                              .scale = 0.125f };
-    for (size_t s = 0; s <= ROWS / length; s++)
-        starts[s] = s * length;
-    printf("sequences of %zu:\n", length);
-    for (size_t i = 0; i < sizeof long_and_short / sizeof *long_and_short; i++)
-        print(&long_and_short[i], b, kind, limit, PAIRS((double)length));
+    print_attentions(b, "bf16", limit);
 }
 
 static void *room(size_t count, size_t size)
@@ -417,9 +428,7 @@ int main(int argc, char **argv)
     printf("limit: a product of 2048, %.1f GFLOP/s\n", limit);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         print(&all[i], &b, "f32", limit, 1);
-    print_attention(&b, limit, LENGTH);
-    print_attention(&b, limit, 256);
-    print_attention(&b, limit, SHORT);
+    print_attentions(&b, "f32", limit);
     print_narrow(&b);
     if (b.json && fclose(b.json) != 0)
         return 1;

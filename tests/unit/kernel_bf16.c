@@ -214,6 +214,94 @@ static void rounds_to_even(void **state)
     assert_memory_equal(have, want, sizeof(want));
 }
 
+/* The reference on queries, keys and values that are rounded first. */
+static void reference(float *o, float *lse, const float *q, const float *k,
+                      const float *v, const struct slim_attention_shape *shape)
+{
+    size_t tokens = shape->starts[shape->sequences];
+    float *rq = rounded(q, tokens * shape->heads * shape->dim);
+    float *rk = rounded(k, tokens * shape->kv_heads * shape->dim);
+    float *rv = rounded(v, tokens * shape->kv_heads * shape->dim);
+
+    slim_kernels_ref.attention(o, lse, rq, rk, rv, shape);
+    free(rq);
+    free(rk);
+    free(rv);
+}
+
+static void reference_grad(float *dq, float *dk, float *dv, const float *d_o,
+                           const float *q, const float *k, const float *v,
+                           const float *o, const float *lse,
+                           const struct slim_attention_shape *shape)
+{
+    size_t tokens = shape->starts[shape->sequences];
+    float *rq = rounded(q, tokens * shape->heads * shape->dim);
+    float *rk = rounded(k, tokens * shape->kv_heads * shape->dim);
+    float *rv = rounded(v, tokens * shape->kv_heads * shape->dim);
+
+    slim_kernels_ref.attention_grad(dq, dk, dv, d_o, rq, rk, rv, o, lse, shape);
+    free(rq);
+    free(rk);
+    free(rv);
+}
+
+/* What two tables leave of the same case, output by output. */
+static bool near(const struct slim_kernel_case *one,
+                 const struct slim_case_output *have,
+                 const struct slim_case_output *want)
+{
+    size_t first = 0;
+
+    assert_int_equal(have->count, want->count);
+    for (size_t i = 0; i < want->outputs; first = want->ends[i++]) {
+        /* of values of size 1, some of which cancel */
+        double apart = 0, size = 0.01 * (double)(want->ends[i] - first);
+
+        for (size_t j = first; j < want->ends[i]; j++) {
+            apart += pow(have->value[j] - want->value[j], 2);
+            size += pow(want->value[j], 2);
+        }
+        if (!(apart <= SLIM_NEAR_BF16 * SLIM_NEAR_BF16 * size)) {
+            print_error("%s output %zu: %g\n", one->name, i,
+                        sqrt(apart / size));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every case of attention: beside the rounding of the operands, which the
+ * reference here shares, that of the exponentials. */
+static void attention(void **state)
+{
+    struct slim_kernels ref = slim_kernels_ref;
+    size_t cases = 0;
+
+    (void)state;
+    (void)table_or_skip();
+    ref.attention = reference;
+    ref.attention_grad = reference_grad;
+    for (size_t i = 0; i < slim_kernel_case_count; i++) {
+        const struct slim_kernel_case *one = &slim_kernel_cases[i];
+        if (strncmp(one->name, "attention", strlen("attention")) != 0)
+            continue;
+        slim_threads_set(1);
+        struct slim_case_output want = slim_case_run(one, &ref);
+        struct slim_case_output have = slim_case_run(one, slim_kernels_bf16());
+        slim_threads_set(3);
+        struct slim_case_output again = slim_case_run(one, slim_kernels_bf16());
+        slim_threads_set(0);
+        assert_true(near(one, &have, &want));
+        assert_memory_equal(have.value, again.value,
+                            have.count * sizeof(*have.value));
+        free(want.value);
+        free(have.value);
+        free(again.value);
+        cases++;
+    }
+    assert_true(cases > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +309,7 @@ int main(void)
         cmocka_unit_test(equals_the_reference),
         cmocka_unit_test(same_bits_on_any_threads),
         cmocka_unit_test(losses),
+        cmocka_unit_test(attention),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,461 @@
+/* bf16_attention.c - attention in blocks, its products in bf16 with f32 sums */
+#include "runtime/kernel/bf16.h"
+#include "runtime/kernel/blas.h"
+
+#include <stdlib.h>
+
+#if defined(HAVE_DNNL) && defined(__x86_64__) && defined(__GNUC__)
+
+#include "runtime/kernel/blas_attention.h"
+#include "runtime/kernel/parallel.h"
+#include "runtime/kernel/scratch.h"
+#include "runtime/kernel/vector.h"
+
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+/*
+ * Intrinsics, since the compiler makes no bf16 products of loops, and a call of
+ * oneDNN for a block of 64 queries costs as much as its product. What
+ * slim_bf16_here asks for is what these need.
+ */
+#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define BF16_INLINE BF16 static inline __attribute__((always_inline))
+
+/* A product is made of strips of ROWS rows and up to WIDE vectors of LANES. */
+enum { LANES = 16, ROWS = 4, WIDE = 4, PANEL = LANES * WIDE };
+enum { QUERIES = PANEL, KEYS = 256 };
+
+/*
+ * Keys and values in the order in which strips read them, rounded to bf16: each
+ * two that are multiplied one after the other stand side by side. Of every
+ * key/value head, panels of PANEL tokens of a sequence, the last filled up with
+ * zeros: of keys [deep / 2][PANEL][2], of values [PANEL / 2][wide][2].
+ */
+struct packed {
+    uint32_t *keys, *values;
+    size_t deep, wide;                     /* dim in whole pairs, in LANES */
+    const struct slim_token_block *panels; /* of all sequences */
+    size_t count;
+};
+
+struct forward {
+    float *o, *lse;
+    const float *q, *k, *v;
+    const struct slim_attention_shape *shape;
+    const struct slim_token_block *blocks;
+    struct packed packed;
+    float *rooms; /* of each worker, of room_floats */
+};
+
+/* What one worker computes with, in this order. */
+struct room {
+    float *s;    /* (QUERIES, KEYS): logits */
+    float *o;    /* (QUERIES, wide): sums so far */
+    double *sum; /* (QUERIES): of exp(logit - top) */
+    float *top;  /* (QUERIES): largest logit so far */
+    uint16_t *p; /* (QUERIES, KEYS): exponentials */
+    uint16_t *q; /* (QUERIES, deep) */
+};
+
+/* Whole lines of the cache, since workers' rooms lie side by side. */
+static size_t room_floats(const struct packed *packed)
+{
+    size_t each = KEYS + packed->wide + 2 + 1 + KEYS / 2 + packed->deep / 2;
+
+    return QUERIES * each;
+}
+
+static struct room room_of(const struct forward *f, size_t worker)
+{
+    struct room room = { .s = f->rooms + worker * room_floats(&f->packed) };
+
+    room.o = room.s + QUERIES * KEYS;
+    room.sum = (double *)(void *)(room.o + QUERIES * f->packed.wide);
+    room.top = (float *)(room.sum + QUERIES);
+    room.p = (uint16_t *)(void *)(room.top + QUERIES);
+    room.q = room.p + QUERIES * KEYS;
+    return room;
+}
+
+BF16_INLINE __m512bh both(const uint16_t *pair)
+{
+    int bits;
+
+    memcpy(&bits, pair, sizeof(bits));
+    return (__m512bh)_mm512_set1_epi32(bits);
+}
+
+/* Sums stay in registers where every loop over them is unrolled. */
+#define EVERY _Pragma("GCC unroll 4")
+
+/* c[ROWS, n vectors] (+)= a b of `pairs` pairs; lda in halves, ldb in pairs. */
+BF16_INLINE void strip_of(float *c, size_t ldc, const uint16_t *a, size_t lda,
+                          const uint32_t *b, size_t ldb, size_t pairs, size_t n,
+                          bool add)
+{
+    __m512 sum[ROWS][WIDE];
+
+    EVERY
+    for (size_t r = 0; r < ROWS; r++)
+        EVERY
+    for (size_t v = 0; v < n; v++)
+        sum[r][v] = add ? _mm512_loadu_ps(c + r * ldc + v * LANES)
+                        : _mm512_setzero_ps();
+    for (size_t i = 0; i < pairs; i++) {
+        __m512bh column[WIDE];
+
+        EVERY
+        for (size_t v = 0; v < n; v++)
+            column[v] = (__m512bh)_mm512_loadu_si512(b + i * ldb + v * LANES);
+        EVERY
+        for (size_t r = 0; r < ROWS; r++)
+            EVERY
+        for (size_t v = 0; v < n; v++)
+            sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both(a + r * lda + 2 * i),
+                                         column[v]);
+    }
+    EVERY
+    for (size_t r = 0; r < ROWS; r++)
+        EVERY
+    for (size_t v = 0; v < n; v++)
+        _mm512_storeu_ps(c + r * ldc + v * LANES, sum[r][v]);
+}
+
+BF16 static void strip(float *c, size_t ldc, const uint16_t *a, size_t lda,
+                       const uint32_t *b, size_t ldb, size_t pairs, size_t n,
+                       bool add)
+{
+    if (n >= WIDE)
+        strip_of(c, ldc, a, lda, b, ldb, pairs, WIDE, add);
+    else if (n == 3)
+        strip_of(c, ldc, a, lda, b, ldb, pairs, 3, add);
+    else if (n == 2)
+        strip_of(c, ldc, a, lda, b, ldb, pairs, 2, add);
+    else
+        strip_of(c, ldc, a, lda, b, ldb, pairs, 1, add);
+}
+
+/* exp(x), as slim_expf: the polynomial of degree 6 is within 2e-7. */
+BF16_INLINE __m512 exponential(__m512 x)
+{
+    const __m512 ln2_high = _mm512_set1_ps(0.693359375f);
+    const __m512 ln2_low = _mm512_set1_ps(-2.12194440e-4f);
+
+    x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x); /* NaN stays */
+    __m512 n =
+        _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
+    __m512 r = _mm512_fnmadd_ps(n, ln2_high, x);
+    __m512 p = _mm512_set1_ps(1.0f / 720.0f);
+
+    r = _mm512_fnmadd_ps(n, ln2_low, r);
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+/* The lanes of vector `at` that are columns lo .. hi - 1. */
+BF16_INLINE __mmask16 between(size_t at, size_t lo, size_t hi)
+{
+    size_t from = lo > at ? slim_least(lo - at, LANES) : 0;
+    size_t until = hi > at ? slim_least(hi - at, LANES) : 0;
+
+    return (__mmask16)((1u << until) - (1u << slim_least(from, until)));
+}
+
+/* p = exp(scale s - top) rounded, over lo .. hi - 1, zero outside up to
+ * `keys`; returns the sum before rounding. */
+BF16_INLINE float exponentials(uint16_t *p, const float *s, float scale,
+                               float top, size_t lo, size_t hi, size_t keys)
+{
+    __m512 sum = _mm512_setzero_ps(), factor = _mm512_set1_ps(scale);
+    __m512 less = _mm512_set1_ps(top);
+
+    for (size_t j = 0; j < keys; j += LANES) {
+        __mmask16 seen = between(j, lo, hi);
+        __m512 e = exponential(
+            _mm512_fmsub_ps(_mm512_maskz_loadu_ps(seen, s + j), factor, less));
+
+        e = _mm512_maskz_mov_ps(seen, e);
+        sum = _mm512_add_ps(sum, e);
+        _mm256_storeu_si256((__m256i *)(void *)(p + j),
+                            (__m256i)_mm512_cvtneps_pbh(e));
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+BF16_INLINE float largest(const float *s, size_t lo, size_t hi)
+{
+    __m512 top = _mm512_set1_ps(-FLT_MAX);
+
+    for (size_t j = lo - lo % LANES; j < hi; j += LANES)
+        top = _mm512_mask_max_ps(top, between(j, lo, hi), top,
+                                 _mm512_loadu_ps(s + j));
+    return _mm512_reduce_max_ps(top);
+}
+
+BF16 static void scale_row(float *row, size_t n, float factor)
+{
+    for (size_t d = 0; d < n; d += LANES)
+        _mm512_storeu_ps(row + d, _mm512_mul_ps(_mm512_loadu_ps(row + d),
+                                                _mm512_set1_ps(factor)));
+}
+
+/* Logits to exponentials, and the sums so far to the new largest logit (Milakov
+ * and Gimelshein 2018, arXiv:1805.02867, algorithm 3). */
+BF16 static void absorb(struct room *room, const struct slim_logits *block,
+                        float scale, size_t wide)
+{
+    for (size_t r = 0; r < block->queries; r++) {
+        float *s = room->s + r * KEYS, top, fade = 1.0f, factor = scale;
+        size_t lo, hi;
+
+        slim_logits_seen(block, r, &lo, &hi);
+        for (size_t j = lo; block->slope != 0 && j < hi; j++)
+            s[j] *= scale;
+        if (block->slope != 0)
+            factor = 1.0f;
+        slim_logits_lean(
+            s, block->slope,
+            (float)((double)(block->query + r) - (double)block->key), lo, hi);
+        top = largest(s, lo, hi) * factor;
+        top = hi > lo && top > room->top[r] ? top : room->top[r];
+        if (room->sum[r] > 0 && top > room->top[r]) {
+            fade = expf(room->top[r] - top);
+            scale_row(room->o + r * wide, wide, fade);
+        }
+        room->top[r] = top;
+        room->sum[r] =
+            room->sum[r] * (double)fade +
+            (double)exponentials(room->p + r * KEYS, s, factor, top, lo, hi,
+                                 slim_tiles(block->keys, LANES) * LANES);
+    }
+}
+
+/* s = q k^T of a block; keys: its first panel. */
+BF16 static void logits(struct room *room, const struct packed *packed,
+                        const struct slim_logits *block, const uint32_t *keys)
+{
+    for (size_t j = 0; j < block->keys; j += PANEL)
+        for (size_t r = 0; r < block->queries; r += ROWS)
+            strip(room->s + r * KEYS + j, KEYS, room->q + r * packed->deep,
+                  packed->deep, keys + j * packed->deep / 2, PANEL,
+                  packed->deep / 2, WIDE, false);
+}
+
+/* o += p v */
+BF16 static void gather(struct room *room, const struct packed *packed,
+                        const struct slim_logits *block, const uint32_t *values)
+{
+    size_t wide = packed->wide;
+
+    for (size_t d = 0; d < wide; d += PANEL)
+        for (size_t r = 0; r < block->queries; r += ROWS)
+            strip(room->o + r * wide + d, wide, room->p + r * KEYS, KEYS,
+                  values + d, wide, slim_tiles(block->keys, 2),
+                  (wide - d) / LANES, true);
+}
+
+BF16 static void round_row(uint16_t *out, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES) {
+        __mmask16 there = between(i, 0, count);
+
+        _mm256_mask_storeu_epi16(
+            out + i, there,
+            (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(there, x + i)));
+    }
+}
+
+/* Queries of one head, rounded, and nothing yet of their sums; zeros up to
+ * whole ROWS. */
+static void start(struct room *room, const struct forward *f,
+                  const struct slim_token_block *b, size_t h)
+{
+    size_t dim = f->shape->dim, deep = f->packed.deep;
+    size_t count = b->last - b->first, rows = slim_tiles(count, ROWS) * ROWS;
+
+    memset(room->q, 0, rows * deep * sizeof(*room->q));
+    memset(room->p + count * KEYS, 0, (rows - count) * KEYS * sizeof(*room->p));
+    memset(room->o, 0, rows * f->packed.wide * sizeof(*room->o));
+    for (size_t r = 0; r < count; r++)
+        round_row(room->q + r * deep,
+                  f->q + ((b->first + r) * f->shape->heads + h) * dim, dim);
+    for (size_t r = 0; r < QUERIES; r++) {
+        room->top[r] = -FLT_MAX;
+        room->sum[r] = 0;
+    }
+}
+
+static void finish(const struct room *room, const struct forward *f,
+                   const struct slim_token_block *b, size_t h)
+{
+    size_t dim = f->shape->dim, heads = f->shape->heads;
+
+    for (size_t r = 0; r < b->last - b->first; r++) {
+        const float *from = room->o + r * f->packed.wide;
+        float *o = f->o + ((b->first + r) * heads + h) * dim;
+        float part = (float)(1.0 / room->sum[r]);
+
+        for (size_t d = 0; d < dim; d++)
+            o[d] = from[d] * part;
+        if (f->lse)
+            f->lse[(b->first + r) * heads + h] =
+                (float)((double)room->top[r] + log(room->sum[r]));
+    }
+}
+
+/* One block of queries of one head, over all blocks of keys that it sees. */
+static void forward_tile(void *context, size_t tile, size_t worker)
+{
+    const struct forward *f = context;
+    const struct packed *packed = &f->packed;
+    const struct slim_attention_shape *shape = f->shape;
+    size_t h = tile % shape->heads;
+    size_t kv = h / (shape->heads / shape->kv_heads);
+    const struct slim_token_block *b = &f->blocks[tile / shape->heads];
+    struct room room = room_of(f, worker);
+    struct slim_logits s = { .query = b->first,
+                             .queries = b->last - b->first,
+                             .start = b->start,
+                             .window = shape->window,
+                             .prefix = b->prefix,
+                             .slope = shape->slopes ? shape->slopes[h] : 0 };
+    size_t first = slim_first_key(shape->window, b->start, b->first);
+
+    start(&room, f, b, h);
+    /* queries and panels are of the same length, and so are their numbers */
+    for (s.key = first - (first - b->start) % KEYS; s.key < slim_last_key(b);
+         s.key += KEYS) {
+        size_t panel = b->sequence + (s.key - b->start) / PANEL;
+        size_t at = kv * packed->count + panel;
+
+        s.keys = slim_least(slim_last_key(b) - s.key, KEYS);
+        logits(&room, packed, &s, packed->keys + at * PANEL * packed->deep / 2);
+        absorb(&room, &s, shape->scale, packed->wide);
+        gather(&room, packed, &s,
+               packed->values + at * PANEL * packed->wide / 2);
+    }
+    finish(&room, f, b, h);
+}
+
+/* Two numbers, rounded, as one word: the first in its low half. */
+SLIM_INLINE uint32_t pair(float first, float second)
+{
+    return slim_bf16_one(first) | (uint32_t)slim_bf16_one(second) << 16;
+}
+
+/* One token's keys, a pair of dimensions after another. */
+BF16 static void pack_key(uint32_t *out, const float *k, size_t dim)
+{
+    for (size_t d = 0; d + 1 < dim; d += 2)
+        out[d / 2 * PANEL] = pair(k[d], k[d + 1]);
+    if (dim % 2)
+        out[dim / 2 * PANEL] = pair(k[dim - 1], 0);
+}
+
+/* The values of two tokens, or of the last one. */
+BF16 static void pack_values(uint32_t *out, const float *v, const float *next,
+                             size_t dim)
+{
+    for (size_t d = 0; d < dim; d++)
+        out[d] = pair(v[d], next ? next[d] : 0.0f);
+}
+
+/* A panel of one key/value head. */
+static void pack_tile(void *context, size_t tile, size_t worker)
+{
+    const struct forward *f = context;
+    const struct packed *packed = &f->packed;
+    size_t dim = f->shape->dim, step = f->shape->kv_heads * dim;
+    const struct slim_token_block *b = &packed->panels[tile % packed->count];
+    size_t count = b->last - b->first;
+    size_t at = b->first * step + tile / packed->count * dim;
+    uint32_t *keys = packed->keys + tile * PANEL * packed->deep / 2;
+    uint32_t *values = packed->values + tile * PANEL * packed->wide / 2;
+
+    (void)worker;
+    memset(keys, 0, PANEL * packed->deep / 2 * sizeof(*keys));
+    memset(values, 0, PANEL * packed->wide / 2 * sizeof(*values));
+    for (size_t j = 0; j < count; j++, at += step) {
+        pack_key(keys + j, f->k + at, dim);
+        if (j % 2 == 0)
+            pack_values(values + j / 2 * packed->wide, f->v + at,
+                        j + 1 < count ? f->v + at + step : NULL, dim);
+    }
+}
+
+static void pack(struct forward *f)
+{
+    const struct slim_attention_shape *shape = f->shape;
+    struct packed *packed = &f->packed;
+    size_t tiles = shape->kv_heads * packed->count;
+
+    packed->deep = slim_tiles(shape->dim, 2) * 2;
+    packed->wide = slim_tiles(shape->dim, LANES) * LANES;
+    packed->keys = SLIM_SCRATCH(tiles * PANEL * packed->deep / 2, uint32_t);
+    packed->values = SLIM_SCRATCH(tiles * PANEL * packed->wide / 2, uint32_t);
+    slim_parallel(tiles, (double)(tiles * PANEL * shape->dim), pack_tile, f);
+}
+
+/*
+ * Queries, keys, values and the exponentials that weigh them are rounded to
+ * bf16; products are exact, sums f32, and the softmax's denominator is the sum
+ * of the exponentials as they were before.
+ */
+void slim_bf16_attention(float *o, float *lse, const float *q, const float *k,
+                         const float *v,
+                         const struct slim_attention_shape *shape)
+{
+    struct forward f = {
+        .o = o, .lse = lse, .q = q, .k = k, .v = v, .shape = shape
+    };
+    struct slim_token_block *blocks =
+        slim_token_blocks(shape, PANEL, &f.packed.count);
+
+    f.blocks = f.packed.panels = blocks;
+    pack(&f);
+    f.rooms = SLIM_SCRATCH(slim_threads() * room_floats(&f.packed), float);
+    slim_parallel(f.packed.count * shape->heads,
+                  2.0 * slim_attention_work(shape), forward_tile, &f);
+    free(f.rooms);
+    free(f.packed.keys);
+    free(f.packed.values);
+    free(blocks);
+}
+
+#else
+
+void slim_bf16_attention(float *o, float *lse, const float *q, const float *k,
+                         const float *v,
+                         const struct slim_attention_shape *shape)
+{
+    slim_blas_attention(o, lse, q, k, v, shape);
+}
+
+#endif
+
+/* The gradient in f32 of what the forward computed from rounded operands. */
+void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
+                              const float *q, const float *k, const float *v,
+                              const float *o, const float *lse,
+                              const struct slim_attention_shape *shape)
+{
+    size_t tokens = shape->starts[shape->sequences];
+    size_t narrow = tokens * shape->kv_heads * shape->dim;
+    float *queries = slim_bf16_rounded(q, tokens * shape->heads * shape->dim);
+    float *keys = slim_bf16_rounded(k, narrow);
+    float *values = slim_bf16_rounded(v, narrow);
+
+    slim_blas_attention_grad(dq, dk, dv, d_o, queries, keys, values, o, lse,
+                             shape);
+    free(queries);
+    free(keys);
+    free(values);
+}
