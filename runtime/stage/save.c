@@ -198,7 +198,7 @@ static enum slim_status run_save(struct slim_run *run, const struct slim_op *op)
 const struct slim_stage slim_stage_save = {
     .name = "save",
     .summary = "write the model, or the adapter of its recovery",
-    .version = 2,
+    .version = 3,
     .methods = methods,
     .method_default = "hf",
     .needs = SLIM_TYPE_MODEL,
