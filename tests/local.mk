@@ -149,7 +149,7 @@ slim_benches = \
     %D%/bench/tokenizer
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families
+EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/conformance/oracles %D%/families
 
 EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump
