@@ -60,6 +60,11 @@ const struct slim_kind slim_kinds[] = {
     TRIAL("falcon_one_norm",
           "\"model_type\":\"falcon\",\"multi_query\":false,"
           "\"bias\":true,\"ffn_hidden_size\":11," SIZES("4")),
+    TRIAL("stablelm", "\"model_type\":\"stablelm\","
+                      "\"partial_rotary_factor\":0.5," GATED),
+    TRIAL("stablelm_parallel",
+          "\"model_type\":\"stablelm\",\"use_parallel_residual\":true,"
+          "\"use_qkv_bias\":true," GATED),
     TRIAL("gpt_neox", "\"model_type\":\"gpt_neox\",\"intermediate_size\":11,"
                       "\"rotary_pct\":0.5," SIZES("4")),
 };

@@ -317,6 +317,12 @@ static void test_one_norm_and_one_key(void **state)
     check_made("falcon-one-norm");
 }
 
+static void test_layer_norms_around_gates(void **state)
+{
+    (void)state;
+    check_made("stablelm");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_logits_scaled_and_pairs_turned),
         cmocka_unit_test(test_a_norm_for_each_block),
         cmocka_unit_test(test_one_norm_and_one_key),
+        cmocka_unit_test(test_layer_norms_around_gates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,11 @@ TABLE = {
         {'multi_query': True, 'num_kv_heads': 2}, *each('bias', True),
         *each('activation', 'relu'), *each('ffn_hidden_size', ABSENT),
         *each('layer_norm_epsilon', 1e-2)]),
+    'stablelm': (GATED, [
+        {}, *ROPE, *TIED, *TURNED_PART, *each('use_qkv_bias', True),
+        *each('hidden_act', 'gelu', 'relu'), *each('qk_layernorm', True),
+        *each('use_parallel_residual', True), *each('layer_norm_eps', 1e-2),
+        {'use_parallel_residual': True, 'use_qkv_bias': True}]),
 }
 
 

@@ -110,7 +110,7 @@ for version in $versions; do
         llama mistral qwen2 gemma phi phi3 opt bloom
     "$venv/bin/python" "$source/tests/interop/keys.py" "$build/slimc" \
         "$build/tests/interop/logits" "$source/tests/families" \
-        gpt2 gpt_neox cohere falcon
+        gpt2 gpt_neox cohere falcon stablelm
     "$venv/bin/python" "$source/tests/interop/adapter.py" \
         "$work/adapter-base" "$work/adapter" "$work/adapter-merged"
 done

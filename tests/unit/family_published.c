@@ -34,6 +34,7 @@ static const struct published {
     { "pythia-70m", TRIAL("gpt_neox"), 70426624 },
     { "falcon-7b", TRIAL("falcon_one_norm"), 6921720704 },
     { "falcon-40b", TRIAL("falcon"), 41303293952 },
+    { "stablelm-3b", TRIAL("stablelm"), 2795443200 },
     { "command-r", TRIAL("cohere"), 34980831232 },
 };
 
