@@ -28,7 +28,7 @@ const struct slim_kind slim_kinds[] = {
                      "\"original_max_position_embeddings\":8}," GATED),
     SHIPPED("mistral", "\"model_type\":\"mistral\",\"sliding_window\":4,"
                        "\"rms_norm_eps\":1e-6," GATED),
-    SHIPPED("qwen2", "\"model_type\":\"qwen2\"," GATED),
+    SHIPPED("qwen2", "\"model_type\":\"qwen2\",\"dtype\":\"float16\"," GATED),
     SHIPPED("gemma", "\"model_type\":\"gemma\",\"head_dim\":6," GATED),
     SHIPPED("phi3", "\"model_type\":\"phi3\",\"rms_norm_eps\":1e-5," GATED),
     SHIPPED("phi", "\"model_type\":\"phi\",\"intermediate_size\":11,"
@@ -49,12 +49,22 @@ const struct slim_kind slim_kinds[] = {
     TRIAL("gpt2", "\"model_type\":\"gpt2\",\"n_layer\":2,\"n_head\":4,"
                   "\"n_embd\":16,\"n_inner\":11,\"vocab_size\":40,"
                   "\"n_positions\":32"),
-    TRIAL("cohere", "\"model_type\":\"cohere\",\"logit_scale\":0.3," GATED),
+    TRIAL("cohere", "\"model_type\":\"cohere\",\"logit_scale\":0.3,"
+                    "\"rope_theta\":1e4," GATED),
     TRIAL("falcon", "\"model_type\":\"falcon\",\"ffn_hidden_size\":11,"
                     "\"num_kv_heads\":2,\"new_decoder_architecture\":true,"
                     "\"bias\":true," SIZES("4")),
     TRIAL("falcon", "\"model_type\":\"falcon\",\"num_kv_heads\":4,"
                     "\"new_decoder_architecture\":true," SIZES("4")),
+    TRIAL("falcon_one_norm", "\"model_type\":\"falcon\"," SIZES("4")),
+    TRIAL("falcon_one_norm",
+          "\"model_type\":\"falcon\",\"multi_query\":false,"
+          "\"bias\":true,\"ffn_hidden_size\":11," SIZES("4")),
+    TRIAL("stablelm", "\"model_type\":\"stablelm\","
+                      "\"partial_rotary_factor\":0.5," GATED),
+    TRIAL("stablelm_parallel",
+          "\"model_type\":\"stablelm\",\"use_parallel_residual\":true,"
+          "\"use_qkv_bias\":true," GATED),
     TRIAL("gpt_neox", "\"model_type\":\"gpt_neox\",\"intermediate_size\":11,"
                       "\"rotary_pct\":0.5," SIZES("4")),
 };

@@ -37,6 +37,7 @@ slim_tests = \
     %D%/property/compiler_ir \
     %D%/property/families \
     %D%/property/families_fused \
+    %D%/property/families_saved \
     %D%/property/kernel_eigen \
     %D%/property/kernel_gradient \
     %D%/property/kernel_identities \
@@ -66,7 +67,9 @@ slim_tests = \
     %D%/unit/data \
     %D%/unit/family \
     %D%/unit/family_examined \
+    %D%/unit/family_keys \
     %D%/unit/family_model \
+    %D%/unit/family_published \
     %D%/unit/family_variants \
     %D%/unit/groups \
     %D%/unit/kernel_bf16 \
@@ -151,7 +154,8 @@ slim_bench_scripts = \
     %D%/bench/sweep.sh
 
 # Data that tests read, by folder or file.
-EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/families $(slim_bench_scripts)
+EXTRA_DIST += %D%/tap-run %D%/bad.sh %D%/conformance/fixtures %D%/families \
+    $(slim_bench_scripts)
 
 EXTRA_PROGRAMS = $(slim_benches) %D%/interop/logits
 check_PROGRAMS += $(slim_tests) $(slim_fuzzers) %D%/lang_dump

@@ -3,9 +3,8 @@
 
 #include "tests/support.h"
 
-struct slim_oracle *slim_test_oracle(const char *path)
+struct slim_oracle *slim_test_oracle_at(const char *name)
 {
-    char *name = slim_test_need_shared(path);
     struct slim_oracle *oracle = calloc(1, sizeof *oracle);
     struct slim_diag diag = { 0 };
     size_t count;
@@ -17,6 +16,14 @@ struct slim_oracle *slim_test_oracle(const char *path)
                              &diag) != SLIM_OK)
         fail_msg("%s", diag.first->message);
     oracle->bytes = slim_test_read(name, &count);
+    return oracle;
+}
+
+struct slim_oracle *slim_test_oracle(const char *path)
+{
+    char *name = slim_test_need_shared(path);
+    struct slim_oracle *oracle = slim_test_oracle_at(name);
+
     free(name);
     return oracle;
 }

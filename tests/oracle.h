@@ -12,8 +12,10 @@ struct slim_oracle {
     char *bytes;
 };
 
-/* Opens PATH under ../shared; skips the running test where it is absent. */
+/* Opens PATH under ../shared; skips the running test where it is absent. The
+ * other opens a file wherever it lies. */
 struct slim_oracle *slim_test_oracle(const char *path);
+struct slim_oracle *slim_test_oracle_at(const char *name);
 void slim_test_oracle_free(struct slim_oracle *oracle);
 
 /* A tensor's elements (4 bytes each, of the dtype that the test knows), or

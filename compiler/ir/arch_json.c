@@ -244,6 +244,7 @@ bool slim_shape_stock(bool *decoupled, const struct slim_shape *shape)
 
 static json_t *value_to_json(const struct slim_value *value)
 {
+    json_t *list = NULL;
     switch (value->kind) {
     case SLIM_VALUE_NUMBER:
         if (value->number == floor(value->number) &&
@@ -254,8 +255,12 @@ static json_t *value_to_json(const struct slim_value *value)
         return json_boolean(value->number != 0);
     case SLIM_VALUE_TEXT:
         return json_string(value->text);
-    case SLIM_VALUE_NONE:
     case SLIM_VALUE_LIST:
+        list = json_array();
+        for (size_t i = 0; i < value->count; i++)
+            json_array_append_new(list, value_to_json(&value->items[i]));
+        return list;
+    case SLIM_VALUE_NONE:
         break;
     }
     return json_null();
@@ -294,24 +299,36 @@ json_t *slim_scalar_to_json(const struct slim_yaml *node)
     return value == NULL ? json_string(text) : value;
 }
 
+/* A key of `also` whose value is null is left as it is. */
+static enum slim_status set_keys(json_t *config,
+                                 const struct slim_saved_keys *keys, bool also,
+                                 const struct slim_scope *scope,
+                                 struct slim_diag *diag)
+{
+    for (size_t k = 0; keys->map != NULL && k < keys->map->count; k++) {
+        struct slim_value value = { 0 };
+        if (slim_expr_eval(&value, keys->values[k], scope, diag) != SLIM_OK)
+            return SLIM_FAILED;
+        if (also && value.kind == SLIM_VALUE_NONE)
+            continue;
+        set_key(config, keys->map->keys[k]->text, value_to_json(&value));
+    }
+    return SLIM_OK;
+}
+
 enum slim_status slim_shape_config(json_t *config,
                                    const struct slim_shape *shape,
                                    bool decoupled, struct slim_diag *diag)
 {
     const struct slim_family *family = shape->arch->config->family;
-    const struct slim_yaml *keys = family->save_keys;
     const struct slim_yaml *set = family->classes[decoupled ? 1 : 0].set;
     struct slim_value *values = SLIM_NEW_ARRAY(
         diag->arena, family->save_names.count, struct slim_value);
     struct slim_scope scope = { values, no_key, NULL };
     fill_values(values, shape);
-    for (size_t k = 0; k < keys->count; k++) {
-        struct slim_value value = { 0 };
-        if (slim_expr_eval(&value, family->save_exprs[k], &scope, diag) !=
-            SLIM_OK)
-            return SLIM_FAILED;
-        set_key(config, keys->keys[k]->text, value_to_json(&value));
-    }
+    if (set_keys(config, &family->keys, false, &scope, diag) != SLIM_OK ||
+        set_keys(config, &family->also, true, &scope, diag) != SLIM_OK)
+        return SLIM_FAILED;
     for (size_t k = 0; set != NULL && k < set->count; k++)
         set_key(config, set->keys[k]->text, slim_scalar_to_json(set->items[k]));
     return SLIM_OK;

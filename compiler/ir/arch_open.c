@@ -112,13 +112,14 @@ static const json_t *config_keys(const struct opening *opening)
     return json_is_object(keys) ? keys : opening->root;
 }
 
+/* A key that is absent is as good as null. */
 static bool variant_fits(const struct slim_yaml *where, const json_t *keys)
 {
     bool fits = true;
     for (size_t k = 0; fits && k < where->count; k++) {
+        const json_t *have = slim_config_find(keys, where->keys[k]->text);
         json_t *want = slim_scalar_to_json(where->items[k]);
-        fits =
-            json_equal(slim_config_find(keys, where->keys[k]->text), want) != 0;
+        fits = have == NULL ? json_is_null(want) : json_equal(have, want) != 0;
         json_decref(want);
     }
     return fits;

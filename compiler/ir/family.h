@@ -78,6 +78,12 @@ struct slim_class {
     const struct slim_yaml *set;  /* keys with fixed values */
 };
 
+/* Keys of config.json and their values: expressions over config and axes. */
+struct slim_saved_keys {
+    const struct slim_yaml *map; /* NULL: there are none */
+    const struct slim_expr **values;
+};
+
 struct slim_family {
     const char *name, *path;
     const struct slim_yaml *root;
@@ -105,8 +111,8 @@ struct slim_family {
     const char *shortcut;
     struct slim_class classes[2];
     size_t class_count;
-    const struct slim_yaml *save_keys;
-    const struct slim_expr **save_exprs;
+    struct slim_saved_keys keys; /* of what is saved as a stock class */
+    struct slim_saved_keys also; /* the same, but null leaves a key as it is */
 };
 
 /* The values of one config.json. */

@@ -254,6 +254,51 @@ static enum slim_status read_absent(struct slim_value *out,
                      entry->keys[0], reading->config->family->name);
 }
 
+static bool same_value(const struct slim_value *a, const struct slim_value *b)
+{
+    if (a->kind != b->kind || a->count != b->count || a->number != b->number)
+        return false;
+    if (a->kind == SLIM_VALUE_TEXT)
+        return strcmp(a->text, b->text) == 0;
+    for (size_t i = 0; i < a->count; i++)
+        if (!same_value(&a->items[i], &b->items[i]))
+            return false;
+    return true;
+}
+
+/* Versions of transformers differ in which of two keys they read: where both
+ * are there, they have to say the same. `value` was read from the first. */
+static enum slim_status check_rest(const struct slim_value *value,
+                                   const struct reading *reading, size_t first)
+{
+    struct reading other = *reading;
+    for (size_t k = first + 1; k < reading->entry->key_count; k++) {
+        struct slim_value again = { 0 };
+        other.key = reading->entry->keys[k];
+        const json_t *json = slim_config_find(reading->config->root, other.key);
+        if (json == NULL || json_is_null(json))
+            continue;
+        if (read_value(&again, &other, json) != SLIM_OK)
+            return SLIM_FAILED;
+        if (!same_value(value, &again))
+            return slim_fail(
+                reading->diag, "F359",
+                slim_config_place(reading->config->source, other.key),
+                "\"%s\" and \"%s\" mean the same and differ", reading->key,
+                other.key);
+    }
+    return SLIM_OK;
+}
+
+static enum slim_status read_found(struct slim_value *out,
+                                   const struct reading *reading,
+                                   const json_t *value, size_t key)
+{
+    if (read_value(out, reading, value) != SLIM_OK)
+        return SLIM_FAILED;
+    return check_rest(out, reading, key);
+}
+
 static enum slim_status read_entry(struct slim_value *out,
                                    struct reading *reading)
 {
@@ -274,7 +319,7 @@ static enum slim_status read_entry(struct slim_value *out,
             slim_config_find(reading->config->root, entry->keys[k]);
         reading->key = entry->keys[k];
         if (value != NULL && !json_is_null(value))
-            return read_value(out, reading, value);
+            return read_found(out, reading, value, k);
         null = null || value != NULL;
     }
     return read_absent(out, reading, null);

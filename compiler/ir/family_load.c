@@ -127,19 +127,22 @@ static enum slim_status read_classes(struct slim_family *family,
     return SLIM_OK;
 }
 
-static enum slim_status read_save_keys(struct slim_family *family,
+static enum slim_status read_save_keys(struct slim_saved_keys *out,
+                                       const struct slim_family *family,
                                        const struct slim_yaml *map,
                                        struct slim_diag *diag)
 {
-    if (map == NULL || slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK)
+    if (map == NULL)
+        return SLIM_OK;
+    if (slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK)
         return SLIM_FAILED;
-    family->save_keys = map;
-    family->save_exprs =
+    out->map = map;
+    out->values =
         SLIM_NEW_ARRAY(diag->arena, map->count, const struct slim_expr *);
     enum slim_status status = SLIM_OK;
     for (size_t k = 0; k < map->count; k++)
-        if (slim_expr_parse(&family->save_exprs[k], map->items[k],
-                            &family->save_names, diag) != SLIM_OK)
+        if (slim_expr_parse(&out->values[k], map->items[k], &family->save_names,
+                            diag) != SLIM_OK)
             status = SLIM_FAILED;
     return status;
 }
@@ -147,7 +150,8 @@ static enum slim_status read_save_keys(struct slim_family *family,
 enum slim_status slim_family_save(struct slim_family *family,
                                   struct slim_diag *diag)
 {
-    static const char *const known[] = { "classes", "shortcut", "keys", NULL };
+    static const char *const known[] = { "classes", "shortcut", "keys", "also",
+                                         NULL };
     const struct slim_yaml *map = slim_family_need(family->root, "save", diag);
     if (map == NULL || slim_family_kind(map, SLIM_YAML_MAP, diag) != SLIM_OK ||
         slim_yaml_only(map, known, diag) != SLIM_OK)
@@ -162,8 +166,11 @@ enum slim_status slim_family_save(struct slim_family *family,
         return SLIM_FAILED;
     enum slim_status status =
         read_classes(family, slim_family_need(map, "classes", diag), diag);
-    if (read_save_keys(family, slim_family_need(map, "keys", diag), diag) !=
-        SLIM_OK)
+    const struct slim_yaml *keys = slim_family_need(map, "keys", diag);
+    if (keys == NULL ||
+        read_save_keys(&family->keys, family, keys, diag) != SLIM_OK ||
+        read_save_keys(&family->also, family, slim_yaml_get(map, "also"),
+                       diag) != SLIM_OK)
         status = SLIM_FAILED;
     return status;
 }

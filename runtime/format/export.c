@@ -58,6 +58,28 @@ static float norm_factor(const struct slim_shape *shape,
     return (float)sqrt((double)shape->divisor / (double)width);
 }
 
+/* As the file has it: [in, out] where the family says so. */
+static enum slim_status read_stored(float *out, struct slim_model *model,
+                                    const struct slim_tensor *tensor,
+                                    struct slim_diag *diag)
+{
+    if (!tensor->transposed)
+        return slim_model_read(out, model, tensor, diag);
+    const struct slim_span nowhere = { NULL, 0, 0 };
+    size_t rows = slim_tensor_size(model->shape, tensor, 0);
+    size_t columns = slim_tensor_size(model->shape, tensor, 1);
+    float *numbers = malloc(rows * columns * sizeof(*numbers) + 1);
+
+    if (!numbers)
+        return slim_fail(diag, "O001", nowhere,
+                         "out of memory for tensor \"%s\"", tensor->name);
+    enum slim_status status = slim_model_read(numbers, model, tensor, diag);
+    for (size_t i = 0; status == SLIM_OK && i < rows * columns; i++)
+        out[i % columns * rows + i / columns] = numbers[i];
+    free(numbers);
+    return status;
+}
+
 static enum slim_status fill(float *out, void *context,
                              const struct slim_out_tensor *output,
                              struct slim_diag *diag)
@@ -67,7 +89,7 @@ static enum slim_status fill(float *out, void *context,
     const struct slim_shape *shape = export->model->shape;
     float factor = export->stock ? norm_factor(shape, tensor) : 1.0f;
 
-    if (slim_model_read(out, export->model, tensor, diag) != SLIM_OK)
+    if (read_stored(out, export->model, tensor, diag) != SLIM_OK)
         return SLIM_FAILED;
     slim_model_leave(export->model, tensor);
     if (factor <= 1.0f)
@@ -173,6 +195,8 @@ static enum slim_status write_config(struct slim_export *export)
     if (slim_json_parse(&config, &text, run->diag) != SLIM_OK)
         return SLIM_FAILED;
     json_object_del(config, "auto_map");
+    /* the newer name of the next key, which would win over it */
+    json_object_del(config, "dtype");
     json_object_set_new(config, "torch_dtype",
                         json_string(torch_name(export->dtype)));
     /* Remote code keeps the dense sizes: the shape is in "slimc". */

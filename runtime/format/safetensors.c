@@ -39,7 +39,8 @@ void slim_out_tensors_list(struct slim_out_tensors *out,
                                          .dims_count = tensor->dims_count,
                                          .tag = tensor };
         for (size_t d = 0; d < tensor->dims_count; d++)
-            one->dims[d] = slim_tensor_size(shape, tensor, d);
+            one->dims[d] =
+                slim_tensor_size(shape, tensor, tensor->transposed ? 1 - d : d);
         out->count++;
     }
     slim_out_tensors_sort(out);

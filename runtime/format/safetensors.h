@@ -29,7 +29,8 @@ struct slim_out_tensors {
 };
 
 /* Lists the tensors that a shape stores, sorted by name; each one's tag is its
- * struct slim_tensor. */
+ * struct slim_tensor. Sizes are those of the file: [in, out] where the family
+ * says "transposed". */
 void slim_out_tensors_list(struct slim_out_tensors *out,
                            const struct slim_shape *shape,
                            struct slim_arena *arena);

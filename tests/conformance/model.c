@@ -28,31 +28,28 @@ static void check(struct world *world, enum slim_status status)
     fail();
 }
 
-/* The families of that folder of the source tree. */
-static void world_open(struct world *world, const char *name,
-                       const char *families)
+/* The model and the oracle in a folder, with the families of that folder of the
+ * source tree: windows of so many ids. */
+static void world_open(struct world *world, const char *path,
+                       const char *families, size_t windows, size_t length)
 {
-    char *folder = slim_test_join("models/tiny", name);
-    char *path = slim_test_need_shared(folder);
-    char *oracle = slim_test_join(folder, "oracle.safetensors");
+    char *oracle = slim_test_join(path, "oracle.safetensors");
     struct slim_model_info *info = NULL;
     size_t count = 0;
 
     *world = (struct world){ .arena = slim_arena_open() };
     world->diag.arena = world->arena;
-    world->oracle = slim_test_oracle(oracle);
+    world->oracle = slim_test_oracle_at(oracle);
     char *descriptions = slim_test_source(families);
     check(world, slim_model_open(&info, path, descriptions,
                                  (struct slim_span){ 0 }, &world->diag));
     free(descriptions);
     check(world, slim_model_load(&world->model, info, &world->diag));
     world->ids = slim_test_oracle_find(world->oracle, "ids", &count);
-    assert_int_equal(count, 3 * 48);
-    world->windows = 3;
-    world->length = 48;
+    assert_int_equal(count, windows * length);
+    world->windows = windows;
+    world->length = length;
     free(oracle);
-    free(folder);
-    free(path);
 }
 
 static void world_close(struct world *world)
@@ -90,11 +87,13 @@ static void check_hidden(struct world *world, bool hidden)
 {
     size_t layers = world->model->info->arch->layers, count = 0;
     size_t tokens = world->windows * world->length;
-    const size_t starts[] = { 0, world->length, 2 * world->length, tokens };
+    size_t *starts = SLIM_NEW_ARRAY(world->arena, world->windows + 1, size_t);
     struct slim_batch batch = { world->ids, world->windows, starts };
     struct slim_layer *layer = slim_layer_new();
     float *x = NULL;
 
+    for (size_t w = 0; w <= world->windows; w++)
+        starts[w] = w * world->length;
     for (long part = -1; part <= (long)layers; part++) {
         char name[32];
         check(world, slim_layer_load(layer, world->model, part, &world->diag));
@@ -215,20 +214,44 @@ static void check_gradients(struct world *world)
     assert_int_equal(world->compared, all);
 }
 
-static void check_from(const char *name, const char *families, bool hidden)
+static void check_world(struct world *world, bool hidden)
 {
     const struct slim_kernels *tables[] = { &slim_kernels_ref,
                                             slim_kernels_blas() };
+
+    for (size_t k = 0; k < 2; k++) {
+        world->kernels = tables[k];
+        check_logits(world);
+        check_hidden(world, hidden);
+        check_gradients(world);
+    }
+}
+
+static void check_from(const char *name, const char *families, bool hidden)
+{
+    char *folder = slim_test_join("models/tiny", name);
+    char *path = slim_test_need_shared(folder);
     struct world world;
 
-    world_open(&world, name, families);
-    for (size_t k = 0; k < 2; k++) {
-        world.kernels = tables[k];
-        check_logits(&world);
-        check_hidden(&world, hidden);
-        check_gradients(&world);
-    }
+    world_open(&world, path, families, 3, 48);
+    check_world(&world, hidden);
     world_close(&world);
+    free(path);
+    free(folder);
+}
+
+/* What tests/interop/oracles.py made. */
+static void check_made(const char *name)
+{
+    char *folder = slim_test_join("tests/conformance/fixtures", name);
+    char *path = slim_test_source(folder);
+    struct world world;
+
+    world_open(&world, path, "tests/families", 2, 12);
+    check_world(&world, true);
+    world_close(&world);
+    free(path);
+    free(folder);
 }
 
 static void check_model(const char *name)
@@ -276,6 +299,30 @@ static void test_trials(void **state)
     check_from("gpt-neox", "tests/families", true);
 }
 
+static void test_logits_scaled_and_pairs_turned(void **state)
+{
+    (void)state;
+    check_made("cohere");
+}
+
+static void test_a_norm_for_each_block(void **state)
+{
+    (void)state;
+    check_made("falcon");
+}
+
+static void test_one_norm_and_one_key(void **state)
+{
+    (void)state;
+    check_made("falcon-one-norm");
+}
+
+static void test_layer_norms_around_gates(void **state)
+{
+    (void)state;
+    check_made("stablelm");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +340,10 @@ int main(void)
         cmocka_unit_test(test_packed),
         cmocka_unit_test(test_prefix_and_grid),
         cmocka_unit_test(test_trials),
+        cmocka_unit_test(test_logits_scaled_and_pairs_turned),
+        cmocka_unit_test(test_a_norm_for_each_block),
+        cmocka_unit_test(test_one_norm_and_one_key),
+        cmocka_unit_test(test_layer_norms_around_gates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

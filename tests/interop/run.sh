@@ -105,6 +105,12 @@ for version in $versions; do
     # shellcheck disable=SC2086 # a list of paths
     "$venv/bin/python" "$source/tests/interop/check.py" \
         "$build/tests/interop/logits" $saved
+    "$venv/bin/python" "$source/tests/interop/keys.py" "$build/slimc" \
+        "$build/tests/interop/logits" "$source/compiler/families" \
+        llama mistral qwen2 gemma phi phi3 opt bloom
+    "$venv/bin/python" "$source/tests/interop/keys.py" "$build/slimc" \
+        "$build/tests/interop/logits" "$source/tests/families" \
+        gpt2 gpt_neox cohere falcon stablelm
     "$venv/bin/python" "$source/tests/interop/adapter.py" \
         "$work/adapter-base" "$work/adapter" "$work/adapter-merged"
 done
