@@ -16,8 +16,7 @@ static void print(const struct slim_cli *cli,
 {
     if (slim_cli_has(cli, SLIM_OPTION_ir)) {
         struct slim_text text = { 0 };
-        for (const struct slim_program *p = program; p; p = p->next)
-            slim_program_print(&text, p);
+        slim_program_print(&text, program);
         (void)fwrite(text.data, 1, text.length, out);
         slim_text_free(&text);
     } else if (slim_cli_has(cli, SLIM_OPTION_json)) {

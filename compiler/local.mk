@@ -36,6 +36,7 @@ noinst_LIBRARIES += %D%/ir/libir.a %D%/libcompiler.a
     %D%/ir/print.c \
     %D%/ir/read.c \
     %D%/ir/read_clause.c \
+    %D%/ir/read_point.c \
     %D%/ir/reader.c \
     %D%/ir/shape.c \
     %D%/ir/shape_sizes.c \

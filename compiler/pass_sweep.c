@@ -9,7 +9,7 @@
 
 /* More points than anyone waits for are refused, not expanded; nor are points
  * of recipes so long that all of them together would not fit. */
-enum { POINTS = 10000, STATEMENTS = 200000 };
+enum { POINTS = SLIM_POINTS_MAX, STATEMENTS = 200000 };
 
 static struct slim_override *override_of(const struct slim_compilation *c,
                                          const char *name)

@@ -180,6 +180,9 @@ struct slim_point {
     const double *numbers; /* of values that are numbers or percentages */
 };
 
+/* More points than anyone waits for are refused. */
+#define SLIM_POINTS_MAX 10000
+
 /* Verifying looks back over operations: this keeps the square small. */
 #define SLIM_OPS_MAX 20000u
 
@@ -214,8 +217,9 @@ struct slim_program {
 const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type);
 
-/* Text form, one operation a line, in README.md of this folder. Reading what
- * was printed gives the same program. With a model, reading resolves anew and
+/* Text form, one operation a line, in README.md of this folder; of a sweep, a
+ * listing for each point from `program` on. Reading what was printed gives the
+ * same programs, but for the recipe of a point. With a model, reading resolves anew and
  * refuses a listing whose sizes are not the model's. */
 void slim_program_print(struct slim_text *out,
                         const struct slim_program *program);

@@ -186,10 +186,35 @@ static void put_op(struct slim_text *out, const struct slim_op *op)
     slim_text_puts(out, "\n");
 }
 
-void slim_program_print(struct slim_text *out,
+static void put_point(struct slim_text *out, const struct slim_program *program)
+{
+    const struct slim_point *point = program->point;
+
+    slim_text_puts(out, "point ");
+    slim_text_quote(out, point->name);
+    for (size_t i = 0; i < point->sweep->axis_count; i++) {
+        slim_text_printf(out, " %s=", point->sweep->axes[i]);
+        slim_text_quote(out, point->values[i]);
+        if (point->numbers[i] < 0.0 || point->numbers[i] > 0.0) {
+            slim_text_puts(out, "=");
+            put_number(out, point->numbers[i]);
+        }
+    }
+    slim_text_puts(out, "\n");
+    if (!program->unmet)
+        return;
+    slim_text_puts(out, "unmet ");
+    slim_text_quote(out, program->unmet->message);
+    slim_text_puts(out, "\n");
+}
+
+static void put_program(struct slim_text *out,
                         const struct slim_program *program)
 {
-    slim_text_printf(out, "slim-ir 1\ncompute %s%s\n", program->compute,
+    slim_text_puts(out, "slim-ir 1\n");
+    if (program->point)
+        put_point(out, program);
+    slim_text_printf(out, "compute %s%s\n", program->compute,
                      program->compute_given ? "" : " default");
     if (program->model) {
         slim_text_puts(out, "model ");
@@ -201,4 +226,11 @@ void slim_program_print(struct slim_text *out,
     }
     for (const struct slim_op *op = program->first; op; op = op->next)
         put_op(out, op);
+}
+
+void slim_program_print(struct slim_text *out,
+                        const struct slim_program *program)
+{
+    for (; program; program = program->next)
+        put_program(out, program);
 }

@@ -265,45 +265,26 @@ static enum slim_status read_model(struct slim_reader *r)
                             "this listing was made for another model");
 }
 
-static enum slim_status read_line(struct slim_reader *r, size_t line)
+/* What a listing begins with; false: an operation stands here. */
+static bool read_head(enum slim_status *status, struct slim_reader *r)
 {
     bool model = r->word && strcmp(r->word, "model") == 0;
+    bool point = r->word && strcmp(r->word, "point") == 0;
+    bool unmet = r->word && strcmp(r->word, "unmet") == 0;
 
-    if (line == 0)
-        return slim_reader_take(r, "slim-ir") && slim_reader_take(r, "1") &&
-                       !r->word
-                   ? SLIM_OK
-                   : slim_reader_fail(r, "'slim-ir 1'");
-    if (line == 1)
-        return read_compute(r);
-    if (line == 2 && model)
-        return read_model(r);
-    if (line == 2 && r->program->model)
-        return slim_reader_fail(r, "the line of the model");
-    return read_op(r);
-}
-
-static enum slim_status read_lines(struct slim_reader *r)
-{
-    const struct slim_source *text = r->source;
-    size_t line = 0;
-
-    for (size_t at = 0; at < text->length; line++) {
-        const char *stop = memchr(text->text + at, '\n', text->length - at);
-        r->at = at;
-        r->end = stop ? (size_t)(stop - text->text) : text->length;
-        slim_reader_next(r);
-        if (!stop)
-            return slim_fail(r->diag, "F501", r->span,
-                             "the last line has no end: the listing is torn");
-        if (memchr(text->text + at, '\0', r->end - at))
-            return slim_fail(r->diag, "F501", r->span,
-                             "this line holds a NUL byte");
-        if (read_line(r, line) != SLIM_OK)
-            return SLIM_FAILED;
-        at = r->end + 1;
-    }
-    return line > 1 ? SLIM_OK : slim_reader_fail(r, "'slim-ir 1'");
+    if (r->head == 1 && point && !r->program->point)
+        *status = slim_read_point(r);
+    else if (r->head == 1 && unmet && r->program->point && !r->program->unmet)
+        *status = slim_read_unmet(r);
+    else if (r->head++ == 1)
+        *status = read_compute(r);
+    else if (r->head == 3 && model)
+        *status = read_model(r);
+    else if (r->head == 3 && r->program->model)
+        *status = slim_reader_fail(r, "the line of the model");
+    else
+        return false;
+    return true;
 }
 
 static enum slim_status check(struct slim_reader *r)
@@ -314,27 +295,90 @@ static enum slim_status check(struct slim_reader *r)
     return SLIM_OK;
 }
 
+/* A listing is whole; what a stage resolves may be trusted only if the program
+ * is sound. */
+static enum slim_status finish(struct slim_reader *r)
+{
+    if (r->head < 2)
+        return slim_reader_fail(r, r->head ? "'compute f32'" : "'slim-ir 1'");
+    return join_fused(r) == SLIM_OK &&
+                   slim_program_verify(r->program, r->diag) == SLIM_OK &&
+                   check(r) == SLIM_OK && resolve(r) == SLIM_OK
+               ? SLIM_OK
+               : SLIM_FAILED;
+}
+
+/* The next listing of several. */
+static enum slim_status begin(struct slim_reader *r)
+{
+    struct slim_program *program =
+        SLIM_NEW(r->diag->arena, struct slim_program);
+
+    if (!slim_reader_take(r, "slim-ir") || !slim_reader_take(r, "1") || r->word)
+        return slim_reader_fail(r, "'slim-ir 1'");
+    program->source = r->source;
+    program->model = r->model;
+    if (r->program)
+        r->program->next = program;
+    r->program = program;
+    r->head = 1;
+    return SLIM_OK;
+}
+
+static enum slim_status read_line(struct slim_reader *r)
+{
+    enum slim_status status = SLIM_OK;
+
+    if (!r->program)
+        return begin(r);
+    if (r->head > 1 && r->word && strcmp(r->word, "slim-ir") == 0)
+        return finish(r) == SLIM_OK ? begin(r) : SLIM_FAILED;
+    return read_head(&status, r) ? status : read_op(r);
+}
+
+/* Leads to the first program. */
+static enum slim_status read_lines(struct slim_program **out,
+                                   struct slim_reader *r)
+{
+    const struct slim_source *text = r->source;
+
+    for (size_t at = 0; at < text->length;) {
+        const char *stop = memchr(text->text + at, '\n', text->length - at);
+        r->at = at;
+        r->end = stop ? (size_t)(stop - text->text) : text->length;
+        slim_reader_next(r);
+        if (!stop)
+            return slim_fail(r->diag, "F501", r->span,
+                             "the last line has no end: the listing is torn");
+        if (memchr(text->text + at, '\0', r->end - at))
+            return slim_fail(r->diag, "F501", r->span,
+                             "this line holds a NUL byte");
+        if (read_line(r) != SLIM_OK)
+            return SLIM_FAILED;
+        *out = *out ? *out : r->program;
+        at = r->end + 1;
+    }
+    return finish(r);
+}
+
 enum slim_status slim_program_read(struct slim_program **out,
                                    const struct slim_source *text,
                                    const struct slim_stage *const *stages,
                                    const struct slim_model_info *model,
                                    struct slim_diag *diag)
 {
+    struct slim_program *first = NULL;
     struct slim_reader r = {
         .source = text,
         .diag = diag,
-        .program = SLIM_NEW(diag->arena, struct slim_program),
+        .model = model,
         .stages = stages,
     };
 
-    r.program->source = text;
-    r.program->model = model;
     r.span.source = text;
-    /* what a stage resolves may be trusted only if the program is sound */
-    if (read_lines(&r) != SLIM_OK || join_fused(&r) != SLIM_OK ||
-        slim_program_verify(r.program, diag) != SLIM_OK ||
-        check(&r) != SLIM_OK || resolve(&r) != SLIM_OK)
+    if (read_lines(&first, &r) != SLIM_OK ||
+        slim_check_points(first, diag) != SLIM_OK)
         return SLIM_FAILED;
-    *out = r.program;
+    *out = first;
     return SLIM_OK;
 }

@@ -12,9 +12,13 @@ struct slim_reader {
     const char *word; /* NULL: the line is over */
     struct slim_span span;
     struct slim_diag *diag;
-    struct slim_program *program;
+    const struct slim_model_info *model; /* or NULL */
+    struct slim_program *program;        /* of the listing that is read */
     const struct slim_stage *const *stages;
-    size_t depth; /* of the formula */
+    size_t depth;  /* of the formula */
+    unsigned head; /* lines of the listing that are read: 0 the version,
+                      1 the arithmetic, 2 the model or an operation */
+    struct slim_sweep *sweep; /* NULL: no point was read */
 };
 
 /* Steps to the next word. */
@@ -31,5 +35,12 @@ enum slim_status slim_read_amount(struct slim_op *op, struct slim_reader *r);
 enum slim_status slim_read_where(struct slim_op *op, struct slim_reader *r);
 enum slim_status slim_read_formula(const struct slim_formula **out,
                                    struct slim_reader *r);
+
+/* `point "p=20%" p="20%"=20`, and why it is left out: `unmet "..."`. */
+enum slim_status slim_read_point(struct slim_reader *r);
+enum slim_status slim_read_unmet(struct slim_reader *r);
+/* Several programs are the points of one sweep, each with its own name. */
+enum slim_status slim_check_points(const struct slim_program *first,
+                                   struct slim_diag *diag);
 
 #endif

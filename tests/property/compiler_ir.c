@@ -23,6 +23,13 @@ static const char *const recipes[] = {
     "data cal = \"a \\\"b\\\" c.txt\" n=10 len=64 pick=first\n"
     "score taylor on cal; prune 5%; save hf \"out put\" dtype=f32",
     "score taylor; prune 20%; recover lora r=2; save adapter \"a\"",
+    /* points; some are left out */
+    "sweep (p, m) = (10%, l2), (30%, taylor)\nsweep seed = 0, 7\n"
+    "score $m on alpaca n=1 len=8 seed=$seed\nprune $p of groups in mlp\n"
+    "assert params > 0.85 * base.params\nmeasure params",
+    "sweep r = 2\nscore l1; prune 20%; recover lora r=$r\nmeasure params",
+    "sweep file = \"a \\\"b\\\" c.txt\", \"d\"\n"
+    "measure ppl on $file n=1 len=8",
 };
 
 static unsigned id_or_none(const struct slim_op *op)
@@ -54,6 +61,38 @@ static void same_op(const struct slim_op *a, const struct slim_op *b)
     assert_true(!a->after || slim_shape_equal(a->after, b->after));
 }
 
+static void same_point(const struct slim_program *a,
+                       const struct slim_program *b)
+{
+    assert_int_equal(!a->point, !b->point);
+    if (!a->point)
+        return;
+    const struct slim_sweep *sweep = a->point->sweep;
+    assert_int_equal(sweep->count, b->point->sweep->count);
+    assert_int_equal(sweep->axis_count, b->point->sweep->axis_count);
+    assert_int_equal(a->point->index, b->point->index);
+    assert_string_equal(a->point->name, b->point->name);
+    for (size_t i = 0; i < sweep->axis_count; i++) {
+        assert_string_equal(sweep->axes[i], b->point->sweep->axes[i]);
+        assert_string_equal(a->point->values[i], b->point->values[i]);
+        assert_true(a->point->numbers[i] == b->point->numbers[i]);
+    }
+    assert_int_equal(!a->unmet, !b->unmet);
+    if (a->unmet)
+        assert_string_equal(a->unmet->message, b->unmet->message);
+}
+
+static void same_program(const struct slim_program *a,
+                         const struct slim_program *b)
+{
+    const struct slim_op *y = b->first;
+
+    same_point(a, b);
+    assert_int_equal(a->count, b->count);
+    for (const struct slim_op *x = a->first; x; x = x->next, y = y->next)
+        same_op(x, y);
+}
+
 static void same_after_reading(const struct slim_program *program,
                                struct slim_arena *arena)
 {
@@ -69,10 +108,12 @@ static void same_after_reading(const struct slim_program *program,
     }
     char *printed = compile_print(again);
     assert_string_equal(printed, text);
-    assert_int_equal(again->count, program->count);
-    const struct slim_op *b = again->first;
-    for (const struct slim_op *a = program->first; a; a = a->next, b = b->next)
-        same_op(a, b);
+    const struct slim_program *b = again;
+    for (const struct slim_program *a = program; a; a = a->next, b = b->next) {
+        assert_non_null(b);
+        same_program(a, b);
+    }
+    assert_null(b);
     free(printed);
     free(text);
 }
@@ -148,6 +189,38 @@ static void reads_the_oracles(void **state)
     free(root);
 }
 
+/* Every recipe that is shipped, those that sweep among them. */
+static void reads_the_shipped_recipes(void **state)
+{
+    static const char *const folders[] = { "recipes", "recipes/llm-pruner",
+                                           "recipes/slicegpt" };
+    struct slim_arena *arena = slim_arena_open();
+    struct slim_model_info *model = compile_toy(30, 576, 9, 3, 1536, 64, arena);
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < SLIM_COUNT(folders); i++) {
+        char *folder = slim_test_source(folders[i]);
+        char **names = slim_list_directory(arena, folder, ".slim");
+        for (; *names; names++) {
+            char *path = slim_test_join(folder, slim_path_base(*names));
+            char *whole = slim_test_read(path, NULL);
+            char *text = without_assertions(whole);
+            if (strstr(text, "\nsweep ") && !strstr(text, "include ")) {
+                count++;
+                check(text, NULL);
+                check(text, model);
+            }
+            free(text);
+            free(whole);
+            free(path);
+        }
+        free(folder);
+    }
+    assert_true(count > 4);
+    slim_arena_close(arena);
+}
+
 /* One byte changed, or the end cut off: either it is refused with an error, or
  * what was read prints as what was written. */
 static void tampering_is_noticed(void **state)
@@ -210,6 +283,64 @@ static void sizes_of_another_model_are_refused(void **state)
     slim_arena_close(arena);
 }
 
+#define POINT(line) "slim-ir 1\n" line "compute f32\n%0 input text \"\"\n"
+
+static void points_that_do_not_fit_are_refused(void **state)
+{
+    static const struct {
+        const char *text, *code;
+    } cases[] = {
+        { POINT("point \"a\" p=\"1\"=1\n") POINT("point \"b\" p=\"2\"=2\n"),
+          NULL },
+        { POINT("point \"a\" m=\"l2\"\nunmet \"too small\"\n"), NULL },
+        { POINT("") POINT(""), "F508" },
+        { POINT("point \"a\" p=\"1\"\n") POINT(""), "F508" },
+        { POINT("") POINT("point \"a\" p=\"1\"\n"), "F508" },
+        { POINT("point \"a\" p=\"1\"\n") POINT("point \"a\" p=\"2\"\n"),
+          "F508" },
+        { POINT("point \"a\" p=\"1\"\n") POINT("point \"b\" q=\"2\"\n"),
+          "F508" },
+        { POINT("point \"a\" p=\"1\"\n") POINT("point \"b\"\n"), "F508" },
+        { POINT("point \"a\" p=\"1\"=0\n"), "F501" },
+        { POINT("point \"a\" p=\"1\"=x\n"), "F501" },
+        { POINT("point \"a\" p=1\n"), "F501" },
+        { POINT("point \"a\" =\"1\"\n"), "F501" },
+        { POINT("point a\n"), "F501" },
+        { POINT("unmet \"a\"\n"), "F501" },
+        { POINT("point \"a\"\nunmet a\n"), "F501" },
+        { POINT("point \"a\"\nunmet \"b\"\nunmet \"c\"\n"), "F501" },
+        { "slim-ir 1\nslim-ir 1\ncompute f32\n", "F501" },
+        { "slim-ir 1\npoint \"a\"\n", "F501" },
+        /* the rules hold for each of them */
+        { POINT("point \"a\"\n")
+              POINT("point \"b\"\n") "%1 prune 20% of "
+                                     "params steps=1 global=no round=1 <- "
+                                     "%0:model text \"\"\n",
+          "F510" },
+        { POINT("point \"a\"\n") "%1 prune 20% of params steps=1 global=no "
+                                 "round=1 <- %0:model text \"\"\n" POINT(
+                                     "point \"b\"\n"),
+          "F510" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SLIM_COUNT(cases); i++) {
+        struct slim_diag diag = { .arena = slim_arena_open() };
+        struct slim_program *program = NULL;
+        struct slim_source source = { "<ir>", cases[i].text,
+                                      strlen(cases[i].text) };
+        enum slim_status status =
+            slim_program_read(&program, &source, slim_stages, NULL, &diag);
+        if (cases[i].code ? !slim_test_has_error(&diag, cases[i].code)
+                          : status != SLIM_OK) {
+            char *errors = slim_test_diag(&diag);
+            fail_msg("%s\nwants %s\n%s", cases[i].text,
+                     cases[i].code ? cases[i].code : "nothing", errors);
+        }
+        slim_arena_close(diag.arena);
+    }
+}
+
 struct broken_rule {
     const char *text, *rule;
 };
@@ -267,7 +398,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_it_printed),
         cmocka_unit_test(reads_the_oracles),
+        cmocka_unit_test(reads_the_shipped_recipes),
         cmocka_unit_test(tampering_is_noticed),
+        cmocka_unit_test(points_that_do_not_fit_are_refused),
         cmocka_unit_test(sizes_of_another_model_are_refused),
         cmocka_unit_test(the_verifier_knows_its_rules),
     };

@@ -237,6 +237,65 @@ static void positions_and_parallel_blocks(void **state)
     assert_int_equal(count_slot(stream, "o"), 2);
 }
 
+/* Of the families of the reference's table that are left. */
+static void other_families_have_their_groups(void **state)
+{
+    (void)state;
+    expect(
+        trial("compiler/families/baichuan.yaml",
+              "{\"model_type\":\"baichuan\",\"num_hidden_layers\":2,"
+              "\"hidden_size\":32,\"num_attention_heads\":4,"
+              "\"intermediate_size\":24,\"vocab_size\":40,"
+              "\"model_max_length\":64}"),
+        /* rows of q, k and v for a head; the slopes of the heads that stay */
+        "kv 4: qkv rows 24, o columns 8, slopes rows 1", MLP);
+    expect(trial("compiler/families/baichuan.yaml",
+                 "{\"model_type\":\"baichuan\",\"num_hidden_layers\":2,"
+                 "\"hidden_size\":32,\"num_attention_heads\":4,"
+                 "\"intermediate_size\":24,\"vocab_size\":40,"
+                 "\"max_position_embeddings\":64}"),
+           "kv 4: qkv rows 24, o columns 8", MLP);
+    expect(trial("compiler/families/chatglm.yaml",
+                 "{\"model_type\":\"chatglm\",\"num_layers\":2,"
+                 "\"hidden_size\":32,\"inner_hidden_size\":24,"
+                 "\"num_attention_heads\":4,\"vocab_size\":40,"
+                 "\"max_sequence_length\":64}"),
+           "kv 4: qkv rows 24, o columns 8, qkv_bias rows 24",
+           "mlp 24: up rows 1, down columns 1, up_bias rows 1");
+    expect(plan("gemma", 4, 2, true),
+           "kv 2: k rows 256, o columns 512, v rows 256, q rows 512", MLP);
+}
+
+/* Narrower token vectors are not of the stream: the matrices between are. */
+static void projections_join_the_stream(void **state)
+{
+    (void)state;
+    const struct slim_groups *groups = expect(
+        trial("compiler/families/opt_post_norm.yaml",
+              "{\"model_type\":\"opt\",\"do_layer_norm_before\":false,"
+              "\"num_hidden_layers\":2,\"hidden_size\":32,\"ffn_dim\":24,"
+              "\"word_embed_proj_dim\":16,\"num_attention_heads\":4,"
+              "\"vocab_size\":40,\"max_position_embeddings\":64}"),
+        "kv 4: q rows 8, o columns 8, v rows 8, k rows 8, v_bias rows 8, "
+        "k_bias rows 8, q_bias rows 8",
+        "mlp 24: up rows 1, down columns 1, up_bias rows 1");
+    const struct slim_group *stream =
+        find_group(groups, SLIM_ROLE_STREAM, SLIM_NO_LAYER);
+    assert_int_equal(count_slot(stream, "project"), 2);
+    assert_int_equal(count_slot(stream, "positions"), 1);
+    assert_int_equal(count_slot(stream, "down_bias"), 2);
+    for (size_t m = 0; m < stream->member_count; m++) {
+        const struct slim_member *member = &stream->members[m];
+        if (strcmp(member->tensor->slot, "project") == 0)
+            assert_int_equal(
+                member->dim,
+                member->tensor->node->kind == SLIM_BLOCK_EMBEDDING ? 0 : 1);
+        /* the token table and the head that it is tied to */
+        assert_true(strcmp(member->tensor->slot, "weight") != 0 ||
+                    member->tensor->node->kind == SLIM_BLOCK_NORM);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -250,6 +309,8 @@ int main(void)
         TEST(shortcuts_part_the_sites),
         TEST(fused_tensors_are_cut_in_parts),
         TEST(positions_and_parallel_blocks),
+        TEST(other_families_have_their_groups),
+        TEST(projections_join_the_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,61 @@ static void slicing_counts(void **state)
     assert_int_equal(slim_shape_params(large), 57908133888);
 }
 
+#define LLAMA(width, layers, heads, kv, hidden, vocab)                         \
+    "{\"model_type\":\"llama\",\"hidden_size\":" #width                        \
+    ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads       \
+    ",\"num_key_value_heads\":" #kv ",\"intermediate_size\":" #hidden          \
+    ",\"vocab_size\":" #vocab "}"
+#define OPT(width, layers, heads, hidden)                                      \
+    "{\"model_type\":\"opt\",\"hidden_size\":" #width                          \
+    ",\"num_hidden_layers\":" #layers ",\"num_attention_heads\":" #heads       \
+    ",\"ffn_dim\":" #hidden ",\"vocab_size\":50272,"                           \
+    "\"max_position_embeddings\":2048}"
+#define PHI_2                                                                  \
+    "{\"model_type\":\"phi\",\"num_hidden_layers\":32,\"hidden_size\":2560,"   \
+    "\"num_attention_heads\":32,\"intermediate_size\":10240,"                  \
+    "\"vocab_size\":51200,\"max_position_embeddings\":2048}"
+
+/* Every row of the reference's table 1.10: with norms folded, whole and at the
+ * width that is kept. */
+static void counts_of_the_table(void **state)
+{
+    static const struct {
+        const char *config;
+        size_t width;
+        uint64_t folded, sliced;
+    } rows[] = {
+        { LLAMA(4096, 32, 32, 32, 11008, 32000), 3680, 6738149376, 6939941888 },
+        { LLAMA(4096, 32, 32, 32, 11008, 32000), 3272, 6738149376, 6105940928 },
+        { LLAMA(4096, 32, 32, 32, 11008, 32000), 3072, 6738149376, 5704777728 },
+        { LLAMA(4096, 32, 32, 32, 11008, 32000), 2864, 6738149376, 5292914432 },
+        { LLAMA(5120, 40, 40, 40, 13824, 32000), 3840, 13015449600,
+          11004805120 },
+        { LLAMA(8192, 80, 64, 8, 28672, 32000), 6144, 68975329280,
+          57908133888 },
+        { LLAMA(8192, 80, 64, 8, 28672, 32000), 5728, 68975329280,
+          53642050560 },
+        { LLAMA(4096, 32, 32, 8, 14336, 128256), 3072, 8029995008, 6775635968 },
+        { OPT(768, 12, 12, 3072), 608, 163860064, 147250880 },
+        { OPT(768, 12, 12, 3072), 576, 163860064, 141239200 },
+        { OPT(4096, 32, 32, 16384), 3072, 6863905888, 5823553632 },
+        { OPT(9216, 64, 72, 36864), 6912, 66180680800, 55968539488 },
+        { PHI_2, 2048, 2779514880, 2391772160 },
+        { PHI_2, 1920, 2779514880, 2244947200 },
+        { PHI_2, 1792, 2779514880, 2099138048 },
+    };
+    (void)state;
+    for (size_t r = 0; r < SLIM_COUNT(rows); r++) {
+        struct slim_model_info *info =
+            slim_test_plan(rows[r].config, NULL, &diag);
+        struct slim_shape *shape = slim_shape_copy(info->shape, diag.arena);
+        shape->folded = shape->untied = true;
+        assert_int_equal(slim_shape_params(shape), rows[r].folded);
+        slice_blocks(shape, rows[r].width);
+        assert_int_equal(slim_shape_params(shape), rows[r].sliced);
+    }
+}
+
 static void a_tied_head_counts_once(void **state)
 {
     (void)state;
@@ -384,11 +439,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(block_pruning_counts),        TEST(slicing_counts),
-        TEST(a_tied_head_counts_once),     TEST(other_families_count_right),
-        TEST(macs_are_those_of_the_table), TEST(shapes_survive_json),
-        TEST(stock_classes_are_chosen),    TEST(without_a_class_code_is_saved),
-        TEST(norms_keep_their_divisor),    TEST(fused_rows_have_parts),
+        TEST(block_pruning_counts),          TEST(slicing_counts),
+        TEST(counts_of_the_table),           TEST(a_tied_head_counts_once),
+        TEST(other_families_count_right),    TEST(macs_are_those_of_the_table),
+        TEST(shapes_survive_json),           TEST(stock_classes_are_chosen),
+        TEST(without_a_class_code_is_saved), TEST(norms_keep_their_divisor),
+        TEST(fused_rows_have_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

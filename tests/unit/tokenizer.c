@@ -109,6 +109,27 @@ static void digits_stand_alone(void **state)
            "ab11c", "3 10 10 2");
 }
 
+/* A class within a class: signs, brackets and bars stand alone, and a word takes
+ * the space before it. BLOOM's files have this pattern. */
+static void signs_stand_alone(void **state)
+{
+#define WORDS                                                                  \
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\" ?[^(\\\\s|[.,!?\\u2026"     \
+    "\\u3002\\uff0c\\u3001\\u0964\\u06d4\\u060c])]+\"},\"behavior\":"          \
+    "\"Isolated\",\"invert\":false},"
+#define SIGNS(words)                                                           \
+    "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" words      \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":"        \
+    "false}]},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\".\":1,"         \
+    "\"a.\":2,\"\\u0120\":3,\"\\u0120a\":4,\"(\":5,\"a(\":6,\"|\":7,"          \
+    "\"a|\":8},\"merges\":[\"a .\",\"a (\",\"a |\",\"\\u0120 a\"]}}"
+
+    expect(*state, SIGNS(WORDS), "a. a.a a(a|", "0 1 4 1 0 4 5 0 7");
+    expect(*state, SIGNS(""), "a. a.a a(a|", "2 3 2 0 3 6 8");
+#undef SIGNS
+#undef WORDS
+}
+
 #define SPM_MODEL                                                              \
     "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"fuse_unk\":true,"   \
     "\"byte_fallback\":true," LETTERS ",\"merges\":[\"\\u2581 a\"]}"
@@ -364,6 +385,7 @@ int main(void)
         TEST(whole_words_win_where_merges_are_ignored),
         TEST(bytes_stand_for_themselves),
         TEST(digits_stand_alone),
+        TEST(signs_stand_alone),
         TEST(spaces_become_marks),
         TEST(unknown_bytes_fall_back),
         TEST(text_is_composed),
