@@ -221,6 +221,31 @@ static void published_counts_are_met(void **state)
     compile_case_close(&f->c);
 }
 
+/* 40 records, a tenth held out, are 9 batches of 4: two epochs are 18 steps. */
+static void epochs_are_planned_as_steps(void **state)
+{
+    struct fixture *f = *state;
+    double flops[3];
+    static const char *const texts[] = {
+        "recover lora on alpaca n=40 batch=4 epochs=2",
+        "recover lora on alpaca n=40 batch=4 steps=18",
+        "recover lora on alpaca batch=4 epochs=2",
+    };
+
+    for (size_t i = 0; i < SLIM_COUNT(texts); i++) {
+        compile_case_open(&f->c, texts[i], f->model);
+        const struct slim_op *op = f->c.program->first;
+        while (strcmp(op->stage->name, "recover") != 0)
+            op = op->next;
+        flops[i] = op->cost.flops;
+        assert_true((strstr(op->resolved, "not counted yet") != NULL) ==
+                    (i == 2));
+        compile_case_close(&f->c);
+    }
+    assert_true(flops[0] == flops[1]);
+    assert_true(flops[2] < flops[1]);
+}
+
 static void an_unused_sample_is_a_warning(void **state)
 {
     struct fixture *f = *state;
@@ -326,6 +351,7 @@ int main(void)
         cmocka_unit_test(growth_is_a_warning_with_a_way_out),
         cmocka_unit_test(assertions_on_facts_are_decided),
         cmocka_unit_test(published_counts_are_met),
+        cmocka_unit_test(epochs_are_planned_as_steps),
         cmocka_unit_test(an_unused_sample_is_a_warning),
         cmocka_unit_test(the_plan_says_what_comes_out),
         cmocka_unit_test(formatting_writes_units_and_keeps_meaning),
