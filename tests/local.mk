@@ -89,6 +89,7 @@ slim_tests = \
     %D%/unit/rates \
     %D%/unit/report \
     %D%/unit/rope \
+    %D%/unit/safetensors \
     %D%/unit/score_terms \
     %D%/unit/shape \
     %D%/unit/spectrum \

@@ -16,13 +16,16 @@ static const char *module(struct slim_arena *arena, const char *name)
 }
 
 static enum slim_status fill(float *out, void *context,
-                             const struct slim_out_tensor *output,
-                             struct slim_diag *diag)
+                             const struct slim_out_tensor *output, size_t first,
+                             size_t rows, struct slim_diag *diag)
 {
+    const float *numbers = output->tag;
+    size_t row = (size_t)output->dims[1];
+
     (void)context;
     (void)diag;
-    memcpy(out, output->tag,
-           (size_t)(output->dims[0] * output->dims[1]) * sizeof(*out));
+    if (rows && row)
+        memcpy(out, numbers + first * row, rows * row * sizeof(*out));
     return SLIM_OK;
 }
 

@@ -58,13 +58,14 @@ static float norm_factor(const struct slim_shape *shape,
     return (float)sqrt((double)shape->divisor / (double)width);
 }
 
-/* As the file has it: [in, out] where the family says so. */
+/* Rows as the file has them; all of a tensor that is [in, out] there. */
 static enum slim_status read_stored(float *out, struct slim_model *model,
                                     const struct slim_tensor *tensor,
+                                    size_t first, size_t count,
                                     struct slim_diag *diag)
 {
     if (!tensor->transposed)
-        return slim_model_read(out, model, tensor, diag);
+        return slim_model_read_rows(out, model, tensor, first, count, diag);
     const struct slim_span nowhere = { NULL, 0, 0 };
     size_t rows = slim_tensor_size(model->shape, tensor, 0);
     size_t columns = slim_tensor_size(model->shape, tensor, 1);
@@ -81,21 +82,22 @@ static enum slim_status read_stored(float *out, struct slim_model *model,
 }
 
 static enum slim_status fill(float *out, void *context,
-                             const struct slim_out_tensor *output,
-                             struct slim_diag *diag)
+                             const struct slim_out_tensor *output, size_t first,
+                             size_t rows, struct slim_diag *diag)
 {
     const struct slim_export *export = context;
     const struct slim_tensor *tensor = output->tag;
     const struct slim_shape *shape = export->model->shape;
     float factor = export->stock ? norm_factor(shape, tensor) : 1.0f;
 
-    if (read_stored(out, export->model, tensor, diag) != SLIM_OK)
+    if (read_stored(out, export->model, tensor, first, rows, diag) != SLIM_OK)
         return SLIM_FAILED;
-    slim_model_leave(export->model, tensor);
+    if (first + rows == output->dims[0])
+        slim_model_leave(export->model, tensor);
     if (factor <= 1.0f)
         return SLIM_OK;
     float offset = (float)tensor->node->settings[SLIM_NORM_OFFSET];
-    for (size_t i = 0; i < slim_tensor_size(shape, tensor, 0); i++)
+    for (size_t i = 0; i < rows; i++)
         out[i] = (out[i] + offset) * factor - offset;
     return SLIM_OK;
 }

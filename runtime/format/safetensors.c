@@ -37,7 +37,8 @@ void slim_out_tensors_list(struct slim_out_tensors *out,
             continue;
         *one = (struct slim_out_tensor){ .name = tensor->name,
                                          .dims_count = tensor->dims_count,
-                                         .tag = tensor };
+                                         .tag = tensor,
+                                         .whole = tensor->transposed };
         for (size_t d = 0; d < tensor->dims_count; d++)
             one->dims[d] =
                 slim_tensor_size(shape, tensor, tensor->transposed ? 1 - d : d);
@@ -112,15 +113,57 @@ static enum slim_status put_header(struct slim_writer *writer, const char *text,
     return slim_writer_put(writer, text, length, at, diag);
 }
 
+/* Numbers of a row; a vector's are one number long. */
+static size_t row_of(const struct slim_out_tensor *output)
+{
+    return output->dims_count > 1 ? (size_t)output->dims[1] : 1;
+}
+
+static size_t rows_at_once(const struct slim_out_tensors *outputs,
+                           const struct slim_out_tensor *output)
+{
+    size_t all = output->dims_count ? (size_t)output->dims[0] : 1;
+    size_t row = row_of(output);
+    size_t block = outputs->block ? outputs->block : SLIM_OUT_BLOCK;
+    size_t fit = row < block ? block / (row ? row : 1) : 1;
+
+    return output->whole || fit > all ? all : fit;
+}
+
+static enum slim_status put_rows(struct slim_writer *writer,
+                                 const struct slim_out_tensors *outputs,
+                                 size_t i, float *numbers, void *stored,
+                                 size_t *lost, struct slim_span at,
+                                 struct slim_diag *diag)
+{
+    const struct slim_out_tensor *output = &outputs->items[i];
+    size_t all = output->dims_count ? (size_t)output->dims[0] : 1;
+    size_t step = rows_at_once(outputs, output), row = row_of(output);
+    size_t size = slim_dtype_bits(outputs->dtype) / 8;
+
+    for (size_t first = 0; first < all; first += step) {
+        size_t rows = all - first < step ? all - first : step;
+
+        if (outputs->fill(numbers, outputs->context, output, first, rows,
+                          diag) != SLIM_OK)
+            return SLIM_FAILED;
+        *lost += slim_convert(stored, numbers, rows * row, outputs->dtype);
+        if (slim_writer_put(writer, stored, rows * row * size, at, diag) !=
+            SLIM_OK)
+            return SLIM_FAILED;
+    }
+    return SLIM_OK;
+}
+
 static enum slim_status put_tensor(struct slim_writer *writer,
                                    const struct slim_out_tensors *outputs,
                                    size_t i, struct slim_span at,
                                    struct slim_diag *diag)
 {
     const struct slim_out_tensor *output = &outputs->items[i];
-    size_t count = (size_t)elements(output);
-    float *numbers = malloc(count * sizeof(*numbers) + 1);
-    void *stored = malloc((size_t)bytes_of(outputs, i) + 1);
+    size_t row = row_of(output), most = rows_at_once(outputs, output) * row;
+    float *numbers = malloc(most * sizeof(*numbers) + 1);
+    void *stored = malloc(most * (slim_dtype_bits(outputs->dtype) / 8) + 1);
     enum slim_status status = SLIM_FAILED;
     size_t lost = 0;
 
@@ -128,17 +171,12 @@ static enum slim_status put_tensor(struct slim_writer *writer,
         (void)slim_fail(diag, "O001", at, "out of memory for tensor \"%s\"",
                         output->name);
     else
-        status = outputs->fill(numbers, outputs->context, output, diag);
-    if (status == SLIM_OK)
-        lost = slim_convert(stored, numbers, count, outputs->dtype);
-    if (lost)
+        status = put_rows(writer, outputs, i, numbers, stored, &lost, at, diag);
+    if (status == SLIM_OK && lost)
         status = slim_fail(diag, "R401", at,
                            "%zu numbers of tensor \"%s\" are too large for "
                            "%s; save with dtype=bf16 or dtype=f32",
                            lost, output->name, slim_dtype_name(outputs->dtype));
-    if (status == SLIM_OK)
-        status = slim_writer_put(writer, stored, (size_t)bytes_of(outputs, i),
-                                 at, diag);
     free(numbers);
     free(stored);
     return status;

@@ -6,25 +6,30 @@
 
 #include <jansson.h>
 
-/* One tensor to be written. `fill` gives its numbers as f32 when its turn
- * comes, so that one tensor at a time is in memory. */
+/* One tensor to be written. `fill` gives its rows as f32 when their turn comes,
+ * so that a table of any length is written in little memory. */
 struct slim_out_tensor {
     const char *name;
     size_t dims_count;
     uint64_t dims[2];
     const void *tag; /* for fill */
+    bool whole;      /* its rows cannot be given apart from each other */
 };
+
+/* Of f32, 64 MiB: enough to keep threads and disks busy. */
+#define SLIM_OUT_BLOCK ((size_t)1 << 24)
 
 struct slim_out_tensors {
     struct slim_out_tensor *items; /* sorted by name */
     size_t count;
     enum slim_dtype dtype;
     uint64_t shard_bytes; /* a new file is begun above this */
+    size_t block;         /* numbers in memory at once; 0: SLIM_OUT_BLOCK */
     json_t *metadata;     /* string to string, of every file */
     void *context;
     enum slim_status (*fill)(float *out, void *context,
-                             const struct slim_out_tensor *output,
-                             struct slim_diag *diag);
+                             const struct slim_out_tensor *output, size_t first,
+                             size_t rows, struct slim_diag *diag);
     void (*tick)(void *context, double done, double total); /* or NULL */
 };
 

@@ -19,11 +19,9 @@ struct synth {
     struct slim_spectrum spectrum; /* of the stream, where decay is not 0 */
 };
 
-static size_t count_of(const struct slim_out_tensor *output)
+static size_t row_of(const struct slim_out_tensor *output)
 {
-    size_t count = (size_t)output->dims[0];
-
-    return output->dims_count == 2 ? count * (size_t)output->dims[1] : count;
+    return output->dims_count == 2 ? (size_t)output->dims[1] : 1;
 }
 
 /* Where normal numbers go, at places that no other tensor has. */
@@ -49,14 +47,21 @@ static void draw_tile(void *context, size_t tile, size_t worker)
                                                       d->place + i));
 }
 
-static void fill_normal(float *out, size_t count, double deviation,
-                        const struct synth *synth, size_t tensor)
+/* Numbers from place `first` of a tensor on. */
+static void fill_normal(float *out, size_t first, size_t count,
+                        double deviation, const struct synth *synth,
+                        size_t tensor)
 {
     struct drawing drawing = { out, count, deviation, synth->how->seed,
-                               (uint64_t)tensor << 40 };
+                               ((uint64_t)tensor << 40) + first };
 
     slim_parallel(slim_tiles(count, TILE), 100.0 * (double)count, draw_tile,
                   &drawing);
+}
+
+static bool writes_stream(const struct slim_tensor *tensor)
+{
+    return tensor->sites[0] != SLIM_NO_SITE;
 }
 
 /* Rows of tables, and what the outputs of a layer add, get the components. */
@@ -64,26 +69,35 @@ static bool set_spectrum(float *out, const struct synth *synth,
                          const struct slim_tensor *tensor, size_t count)
 {
     const struct slim_spectrum *spectrum = &synth->spectrum;
-    bool writes = tensor->sites[0] != SLIM_NO_SITE;
+    bool writes = writes_stream(tensor);
     bool table = tensor->layer == SLIM_NO_LAYER &&
                  tensor->sites[1] != SLIM_NO_SITE && !writes;
 
     if (spectrum->width == 0 || (!writes && !table))
         return true;
-    return writes
+    return writes != tensor->transposed
                ? slim_spectrum_columns(spectrum, out, count / spectrum->width)
                : slim_spectrum_rows(spectrum, out, count / spectrum->width);
 }
 
+/* A column of components is of all rows. */
+static void keep_whole(struct slim_out_tensors *outputs,
+                       const struct synth *synth)
+{
+    for (size_t i = 0; i < outputs->count && synth->spectrum.width; i++)
+        if (writes_stream(outputs->items[i].tag))
+            outputs->items[i].whole = true;
+}
+
 static enum slim_status fill(float *out, void *context,
-                             const struct slim_out_tensor *output,
-                             struct slim_diag *diag)
+                             const struct slim_out_tensor *output, size_t first,
+                             size_t rows, struct slim_diag *diag)
 {
     const struct synth *synth = context;
     const struct slim_tensor *tensor = output->tag;
     const struct slim_arch *arch = synth->shape->arch;
     double deviation = sqrt(0.4 / (double)synth->shape->sites[0]);
-    size_t count = count_of(output);
+    size_t row = row_of(output), count = rows * row;
 
     if (tensor->dims_count == 1) {
         float value =
@@ -96,7 +110,7 @@ static enum slim_status fill(float *out, void *context,
     }
     if (tensor->layer != SLIM_NO_LAYER && tensor->sites[0] != SLIM_NO_SITE)
         deviation /= sqrt(2.0 * (double)arch->layers);
-    fill_normal(out, count, deviation, synth, tensor->index);
+    fill_normal(out, first * row, count, deviation, synth, tensor->index);
     if (set_spectrum(out, synth, tensor, count))
         return SLIM_OK;
     return slim_fail(diag, "O001", (struct slim_span){ 0 },
@@ -114,6 +128,7 @@ static enum slim_status write_weights(const char *directory,
     const struct slim_span nowhere = { NULL, 0, 0 };
 
     slim_out_tensors_list(&outputs, synth->shape, diag->arena);
+    keep_whole(&outputs, synth);
     outputs.metadata =
         json_pack("{s:s,s:s}", "format", "pt", "slimc.synth", PACKAGE_VERSION);
     enum slim_status status =
