@@ -117,7 +117,7 @@ static int list(struct slim_cli *cli)
         if (slim_cli_has(cli, SLIM_OPTION_json))
             print_json(info, false);
         else
-            printf("%-12s %-20s %s\n", info->name, joined(cli, info->types),
+            printf("%-14s %-10s %s\n", info->name, joined(cli, info->types),
                    info->title);
     }
     return 0;

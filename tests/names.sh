@@ -12,7 +12,14 @@ lint()
 
 # shellcheck disable=SC2046 # paths without spaces
 lint $(find base lang compiler runtime report cli -name '*.[chly]' \
-    -o -name '*.def' -o -name '*.py') || exit 1
+    -o -name '*.def' -o -name '*.py' -o -name '*.proto') || exit 1
+
+# Texts that are put together when the program is compiled, too.
+if command -v strings >/dev/null; then
+    strings -d -n 3 "$SLIMC" >"$work/strings.c"
+    grep -q Tokenizer "$work/strings.c" || exit 1
+    lint "$work/strings.c" || exit 1
+fi
 
 # VERDICT LINE
 says()

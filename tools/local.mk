@@ -52,7 +52,7 @@ lint-layers:
 lint-names:
 	@cd $(srcdir) && $(AWK) -f tools/names.awk compiler/families/*.yaml \
 	    tests/families/*.yaml $$(find $(SLIM_C_FOLDERS) -name '*.[chly]' \
-	    -o -name '*.def' -o -name '*.py')
+	    -o -name '*.def' -o -name '*.py' -o -name '*.proto')
 
 lint-cppcheck:
 	@cd $(srcdir) && cppcheck --quiet --std=c11 --error-exitcode=1 \

@@ -79,10 +79,13 @@ static void print_node(const struct slim_yaml *node, FILE *out)
     fputc(map ? '}' : ']', out);
 }
 
+/* A section that is a map, a line an entry; nothing where there is none. */
 static void print_section(const struct slim_family *family, const char *name,
                           FILE *out)
 {
     const struct slim_yaml *map = slim_yaml_get(family->root, name);
+    if (map == NULL)
+        return;
     fprintf(out, "\n%s\n", name);
     for (size_t i = 0; i < map->count; i++) {
         fprintf(out, "  %-16s ", map->keys[i]->text);
@@ -91,12 +94,32 @@ static void print_section(const struct slim_family *family, const char *name,
     }
 }
 
+/* What must hold of a model, and what other files there are. */
+static void print_rules(const struct slim_family *family, FILE *out)
+{
+    const struct slim_yaml *rules = family->rules, *others = family->variants;
+    for (size_t r = 0; rules != NULL && r < rules->count; r++)
+        fprintf(out, "%s  %s; else: %s\n", r == 0 ? "\nrules\n" : "",
+                slim_yaml_get(rules->items[r], "that")->text,
+                slim_yaml_get(rules->items[r], "else")->text);
+    for (size_t v = 0; others != NULL && v < others->count; v++) {
+        fprintf(out, "%s  %s where ", v == 0 ? "\nvariants\n" : "",
+                slim_yaml_get(others->items[v], "file")->text);
+        print_node(slim_yaml_get(others->items[v], "where"), out);
+        fputc('\n', out);
+    }
+}
+
 static void print_slot(const struct slim_slot_spec *slot, FILE *out)
 {
     fprintf(out, "    %-14s %s  ", slot->slot, slot->pattern);
     print_node(slim_yaml_get(slot->node, "dims"), out);
+    if (slot->transposed)
+        fputs("  as [in, out]", out);
     if (slot->when != NULL)
         fprintf(out, "  when %s", slim_yaml_get(slot->node, "when")->text);
+    if (slot->presence == SLIM_PRESENT_FOLDED)
+        fprintf(out, "%s made by folding", slot->when != NULL ? ", else" : " ");
     if (slot->tie != NULL)
         fprintf(out, "  %s where %s", slim_yaml_get(slot->node, "to")->text,
                 slim_yaml_get(slot->node, "tied")->text);
@@ -141,10 +164,15 @@ void slim_family_print(const struct slim_family *family,
     if (family->class_count == 0)
         fprintf(out, "  %-16s %s\n", "saved with", "slimc's own code");
     print_section(family, "config", out);
+    print_rules(family, out);
+    print_section(family, "refuse", out);
     print_section(family, "axes", out);
+    print_section(family, "names", out);
     for (size_t p = 0; p < SLIM_COUNT(parts); p++) {
         fprintf(out, "\n%s\n", parts[p]);
         for (size_t b = 0; b < family->block_count[p]; b++)
             print_block(family, &family->blocks[p][b], out);
     }
+    print_section(family, "ignore", out);
+    print_section(family, "save", out);
 }

@@ -170,12 +170,18 @@ static void families_are_listed_shown_and_checked(void **state)
 {
     const struct place *place = *state;
 
-    expect(place, "family list", 0, "\nmistral      mistral  ", NULL);
+    expect(place, "family list", 0, "\nmistral        mistral  ", NULL);
     expect(place, "family list --json", 0,
            "\"name\":\"llama\",\"title\":\"LLaMA 1 to 3 and", NULL);
     expect(place, "family show llama", 0,
            "    q              {layer}self_attn.q_proj.weight  "
            "[kv.rep.dim, stream]\n",
+           NULL);
+    expect(place, "family show opt", 0,
+           "opt_post_norm.yaml where {do_layer_norm_before: false}", NULL);
+    expect(place, "family show opt", 0, "\nrules\n  pre_norm; else: ", NULL);
+    expect(place, "family show opt", 0,
+           "self_attn.q_proj.bias  [kv.dim]  when bias, else made by folding\n",
            NULL);
     expect(place, "family show --json llama", 0, "\"axes\":{\"vocab\":", NULL);
     expect(place, "family show lama", 2, NULL, "did you mean 'llama'?");
