@@ -2,8 +2,8 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
-#include "runtime/store/gc.h"
 #include "runtime/store/memo.h"
+#include "runtime/store/nearest.h"
 
 #include <string.h>
 #include <time.h>
@@ -31,26 +31,6 @@ static size_t distance(const struct slim_causes *causes,
     for (size_t i = 0; i < causes->count; i++)
         count += differs(&causes->items[i], e);
     return count;
-}
-
-/* What was kept of the same verb, with the fewest differences; the newest. */
-static const struct slim_kept *nearest(const struct slim_run *run,
-                                       const struct slim_op *op,
-                                       const struct slim_listing *listing)
-{
-    const struct slim_causes *causes = &run->memos[op->id].causes;
-    const struct slim_kept *best = NULL;
-
-    for (size_t i = 0; i < listing->count; i++) {
-        const struct slim_kept *e = listing->items[i].entry;
-        if (strcmp(e->stage, op->stage->name) != 0)
-            continue;
-        size_t far = distance(causes, e);
-        size_t least = best ? distance(causes, best) : far;
-        if (!best || far < least || (far == least && e->made > best->made))
-            best = e;
-    }
-    return best;
 }
 
 /* Digests and long lists by their beginning. */
@@ -120,13 +100,16 @@ static void find_interval(struct verdict *v, struct slim_run *run)
 }
 
 static void judge_miss(struct verdict *v, struct slim_run *run,
-                       const struct slim_listing *listing)
+                       struct slim_nearest *nearest)
 {
+    const struct slim_causes *causes = &v->memo->causes;
+
     if (!v->memo->keyed) {
         v->reason = "what it reads is not known before it is made";
         return;
     }
-    v->near = nearest(run, v->op, listing);
+    v->near = slim_nearest_find(nearest, v->op->stage->name, causes->items,
+                                causes->count);
     if (!v->near)
         v->reason = slim_arena_printf(run->arena, "no '%s' is kept",
                                       v->op->stage->name);
@@ -254,13 +237,12 @@ static void put_verdict(const struct verdict *v)
 }
 
 static void explain(const struct slim_cli *cli, struct slim_run *run,
-                    const struct slim_op *op,
-                    const struct slim_listing *listing)
+                    const struct slim_op *op, struct slim_nearest *nearest)
 {
     struct verdict v = { .op = op, .memo = &run->memos[op->id] };
 
     if (!v.memo->hit)
-        judge_miss(&v, run, listing);
+        judge_miss(&v, run, nearest);
     if (slim_cli_has(cli, SLIM_OPTION_json))
         put_verdict(&v);
     else
@@ -270,7 +252,7 @@ static void explain(const struct slim_cli *cli, struct slim_run *run,
 int slim_command_explain(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
-    struct slim_listing listing = { 0 };
+    struct slim_nearest nearest = { 0 };
     struct slim_run run;
 
     (void)slim_blas_fix(cli->argv);
@@ -283,14 +265,15 @@ int slim_command_explain(struct slim_cli *cli)
     if (!run.store)
         return slim_cli_usage(cli, "there is no store to explain");
     (void)slim_memo_plan(&run);
-    slim_listing_make(&listing, run.store);
+    nearest.store = run.store;
     size_t told = 0;
     for (const struct slim_op *op = run.program->first; op; op = op->next)
         if (op->cached && !op->stage->hidden &&
             (!stage || strcmp(stage, op->stage->name) == 0)) {
-            explain(cli, &run, op, &listing);
+            explain(cli, &run, op, &nearest);
             told++;
         }
+    slim_nearest_close(&nearest);
     slim_memo_close(&run);
     if (told == 0 && stage)
         return slim_cli_usage(cli, "the recipe has no '%s' to explain", stage);

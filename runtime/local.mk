@@ -170,6 +170,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/store/journal.h \
     %D%/store/lock.c \
     %D%/store/memo.c \
+    %D%/store/nearest.c \
     %D%/store/memo.h \
     %D%/store/object.c \
     %D%/store/ledger.c \

@@ -82,6 +82,7 @@ slim_tests = \
     %D%/unit/lang_refuse \
     %D%/unit/model_buffer \
     %D%/unit/model_read \
+    %D%/unit/nearest \
     %D%/unit/no_memory \
     %D%/unit/paces \
     %D%/unit/profile \

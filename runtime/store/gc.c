@@ -5,6 +5,7 @@
 
 #include "runtime/store/journal.h"
 #include "runtime/store/ledger.h"
+#include "runtime/store/nearest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ void slim_listing_make(struct slim_listing *out, struct slim_store *store)
 {
     static const char *const kinds[] = { "objects",  "entries", "files",
                                          "journals", "pins",    "promises",
-                                         "rates" };
+                                         "rates",    "index" };
     struct listing_work work = { store, out };
 
     *out = (struct slim_listing){ 0 };
@@ -284,6 +285,7 @@ static void sweep(struct names *names, const struct slim_listing *listing)
     slim_store_walk(store, "objects", visit_object, names);
     slim_store_walk(store, "entries", visit_other, names);
     slim_store_walk(store, "files", visit_other, names);
+    slim_store_walk(store, "index", visit_other, names);
     slim_store_walk(store, "promises", visit_claim, names);
     slim_store_walk(store, "locks", visit_claim, names);
 }
@@ -364,4 +366,5 @@ void slim_store_tidy(struct slim_store *store)
         return;
     if (slim_sealed_put(store, stamp, "", 0))
         (void)slim_store_gc(store, store->budget, &entries);
+    slim_nearest_refresh(store);
 }

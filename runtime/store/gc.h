@@ -42,7 +42,8 @@ uint64_t slim_store_gc(struct slim_store *store, uint64_t budget,
  */
 bool slim_store_make_room(struct slim_store *store, uint64_t size);
 
-/* After a run: the same by the store's own budget, once an hour. */
+/* After a run: the same by the store's own budget, once an hour; then indexes
+ * are brought up to date. */
 void slim_store_tidy(struct slim_store *store);
 
 /* Compares every file with its digest, and removes what differs: how many

@@ -15,6 +15,8 @@
  *     journals/ab/cdef..       how far a stage has come, named by its key
  *     locks/ab/cdef..          held (flock) by the process at work on a key
  *     pins/ab/cdef..           objects and entries that stay: lists of keys
+ *     index/ab/cdef..          causes of the entries of a verb (nearest.h),
+ *                              named by it
  *     rates/ab/cdef..          what products and stages were measured to do,
  *                              named by the machine (runtime/rates.h, paces.h)
  *

@@ -91,8 +91,8 @@ static void check_sealed(void *context, const char *path,
 
 void slim_store_verify(struct slim_store *store, size_t *files, size_t *bad)
 {
-    static const char *const kinds[] = { "entries", "files", "journals", "pins",
-                                         "rates" };
+    static const char *const kinds[] = { "entries", "files", "journals",
+                                         "pins",    "rates", "index" };
     struct count count = { store, 0, 0 };
 
     slim_store_walk(store, "objects", check_object, &count);
