@@ -262,7 +262,7 @@ int slim_command_explain(struct slim_cli *cli)
     if (slim_cli_project(&project, cli, 0) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
     slim_cli_store(&run, &project, cli);
-    if (!run.store)
+    if (!slim_store_keeps(run.store))
         return slim_cli_usage(cli, "there is no store to explain");
     (void)slim_memo_plan(&run);
     nearest.store = run.store;
