@@ -23,8 +23,9 @@ json_t *slim_export_metadata(const struct slim_export *export)
         json_pack("{s:s,s:s,s:s,s:s}", "format", "pt", "slimc", PACKAGE_VERSION,
                   "slimc.input", run->input->name, "slimc.recipe",
                   run->recipe_text ? run->recipe_text : "");
-    json_object_set_new(metadata, "slimc.lock",
-                        json_string(slim_ledger_text(run, export->op)));
+    if (run->memos)
+        json_object_set_new(metadata, "slimc.lock",
+                            json_string(slim_ledger_text(run, export->op)));
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)
