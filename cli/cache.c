@@ -94,27 +94,43 @@ static void print_causes(const struct slim_cli *cli, const struct slim_kept *e,
         printf("    %-12s %s\n", e->causes[c].name, e->causes[c].value);
 }
 
+/* Entries whose key begins with what was asked. */
+struct asked {
+    const struct slim_cli *cli;
+    struct slim_store *store;
+    const char *prefix;
+    size_t found;
+};
+
+static void look(void *context, const char *path,
+                 const struct slim_digest *name)
+{
+    struct asked *asked = context;
+    bool altered;
+    char key[65];
+
+    if (!name)
+        return;
+    slim_digest_hex(key, name);
+    if (strncmp(key, asked->prefix, strlen(asked->prefix)) != 0)
+        return;
+    const struct slim_kept *entry =
+        slim_entry_read(asked->store, path, &altered);
+    if (!entry)
+        return;
+    asked->found++;
+    print_causes(asked->cli, entry, key);
+}
+
 static int why(struct slim_cli *cli, struct slim_store *store)
 {
-    const char *prefix = cli->operands[1];
-    struct slim_listing listing = { 0 };
-    size_t found = 0;
+    struct asked asked = { cli, store, cli->operands[1], 0 };
 
-    slim_listing_make(&listing, store);
-    for (size_t i = 0; i < listing.count; i++) {
-        const struct slim_kept *e = listing.items[i].entry;
-        char key[65];
-
-        slim_digest_hex(key, &e->key);
-        if (strncmp(key, prefix, strlen(prefix)) != 0)
-            continue;
-        found++;
-        print_causes(cli, e, key);
-    }
-    if (found == 0)
+    slim_store_walk(store, "entries", look, &asked);
+    if (asked.found == 0)
         (void)slim_fail(&cli->diag, "I602", (struct slim_span){ 0 },
                         "nothing is kept under a key that begins with \"%s\"",
-                        prefix);
+                        asked.prefix);
     return slim_cli_report(cli, &cli->diag);
 }
 

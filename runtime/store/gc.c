@@ -16,109 +16,7 @@
 #define HOUR 3600
 #define MONTH (30 * 24 * HOUR)
 
-/* ---- the listing ---- */
-
-struct listing_work {
-    struct slim_store *store;
-    struct slim_listing *out;
-};
-
-static void add_bytes(void *context, const char *path,
-                      const struct slim_digest *name)
-{
-    (void)name;
-    *(uint64_t *)context += slim_file_size(path);
-}
-
-static void list_entry(void *context, const char *path,
-                       const struct slim_digest *name)
-{
-    struct listing_work *work = context;
-    struct slim_listing *out = work->out;
-    struct slim_arena *arena = work->store->arena;
-    struct stat info;
-    bool altered = false;
-
-    if (!name || stat(path, &info) != 0)
-        return;
-    struct slim_kept *entry = slim_entry_read(work->store, path, &altered);
-    out->altered += altered;
-    if (!entry)
-        return;
-    if (out->count == out->capacity) {
-        size_t room = out->capacity ? 2 * out->capacity : 64;
-        struct slim_listed *more =
-            SLIM_NEW_ARRAY(arena, room, struct slim_listed);
-        if (out->count)
-            memcpy(more, out->items, out->count * sizeof(*more));
-        out->items = more;
-        out->capacity = room;
-    }
-    struct slim_listed *item = &out->items[out->count++];
-    *item = (struct slim_listed){ .entry = entry,
-                                  .path = slim_arena_strdup(arena, path),
-                                  .used = (int64_t)info.st_mtim.tv_sec,
-                                  .bytes = (uint64_t)info.st_size };
-    for (size_t i = 0; i < entry->object_count; i++)
-        item->bytes += entry->objects[i].size;
-}
-
-/* Seconds of work that a byte saves, then age. */
-static int by_worth(const void *a, const void *b)
-{
-    const struct slim_listed *x = a, *y = b;
-    double left = x->entry->seconds / (double)x->bytes;
-    double right = y->entry->seconds / (double)y->bytes;
-
-    if (left < right || left > right)
-        return left < right ? -1 : 1;
-    return (x->used > y->used) - (x->used < y->used);
-}
-
-static void mark_pinned(void *context, const struct slim_digest *key)
-{
-    struct slim_listing *listing = context;
-
-    for (size_t i = 0; i < listing->count; i++)
-        if (slim_digest_same(&listing->items[i].entry->key, key))
-            listing->items[i].pinned = true;
-}
-
-/* A pin holds the path of a lock file; one that is gone pins nothing. */
-static void read_pin(void *context, const char *path,
-                     const struct slim_digest *name)
-{
-    struct listing_work *work = context;
-    struct slim_map map;
-
-    if (!name || !slim_sealed_map(&map, path, NULL, &work->store->diag))
-        return;
-    const char *lock = slim_arena_strndup(
-        work->store->arena, (const char *)map.data, map.length - SLIM_SEAL);
-    slim_map_close(&map);
-    if (!slim_file_exists(lock))
-        (void)unlink(path);
-    else
-        slim_ledger_keys(lock, work->store->arena, mark_pinned, work->out);
-}
-
-void slim_listing_make(struct slim_listing *out, struct slim_store *store)
-{
-    static const char *const kinds[] = { "objects",  "entries", "files",
-                                         "journals", "pins",    "promises",
-                                         "rates",    "index" };
-    struct listing_work work = { store, out };
-
-    *out = (struct slim_listing){ 0 };
-    for (size_t i = 0; i < SLIM_COUNT(kinds); i++)
-        slim_store_walk(store, kinds[i], add_bytes, &out->bytes);
-    slim_store_walk(store, "entries", list_entry, &work);
-    slim_store_walk(store, "pins", read_pin, &work);
-    if (out->count)
-        qsort(out->items, out->count, sizeof(*out->items), by_worth);
-}
-
-/* ---- objects, and who names them ---- */
+/* ---- lists of names ---- */
 
 struct named {
     struct slim_digest name;
@@ -177,6 +75,158 @@ static struct named *find_name(const struct names *names,
                                   sizeof(*names->items), by_name)
                         : NULL;
 }
+
+/* ---- the listing ---- */
+
+struct listing_work {
+    struct slim_store *store;
+    struct slim_listing *out;
+    struct names pinned;
+};
+
+static void add_bytes(void *context, const char *path,
+                      const struct slim_digest *name)
+{
+    (void)name;
+    *(uint64_t *)context += slim_file_size(path);
+}
+
+static char *copy_text(struct slim_arena *arena, const char *text)
+{
+    return text ? slim_arena_strdup(arena, text) : NULL;
+}
+
+/* What a listing needs of an entry, which is a tenth of it. */
+static struct slim_kept *copy_entry(const struct slim_kept *entry,
+                                    struct slim_arena *arena)
+{
+    struct slim_kept *copy = SLIM_NEW(arena, struct slim_kept);
+    size_t count = entry->object_count;
+
+    *copy = (struct slim_kept){ .key = entry->key,
+                                .stage = copy_text(arena, entry->stage),
+                                .text = copy_text(arena, entry->text),
+                                .recipe = copy_text(arena, entry->recipe),
+                                .seconds = entry->seconds,
+                                .amount = entry->amount,
+                                .made = entry->made,
+                                .object_count = count };
+    copy->objects = SLIM_NEW_ARRAY(arena, count, struct slim_kept_object);
+    if (count)
+        memcpy(copy->objects, entry->objects, count * sizeof(*copy->objects));
+    return copy;
+}
+
+static struct slim_kept *read_entry(struct slim_store *store, const char *path,
+                                    bool *altered)
+{
+    struct slim_store passing = *store;
+    struct slim_arena *arena = slim_arena_open();
+
+    passing.arena = arena;
+    passing.diag = (struct slim_diag){ .arena = arena };
+    const struct slim_kept *entry = slim_entry_read(&passing, path, altered);
+    struct slim_kept *copy = entry ? copy_entry(entry, store->arena) : NULL;
+    slim_arena_close(arena);
+    return copy;
+}
+
+static struct slim_listed *add_item(struct slim_listing *out,
+                                    struct slim_arena *arena)
+{
+    if (out->count == out->capacity) {
+        size_t room = out->capacity ? 2 * out->capacity : 64;
+        struct slim_listed *more =
+            SLIM_NEW_ARRAY(arena, room, struct slim_listed);
+        if (out->count)
+            memcpy(more, out->items, out->count * sizeof(*more));
+        out->items = more;
+        out->capacity = room;
+    }
+    return &out->items[out->count++];
+}
+
+static void list_entry(void *context, const char *path,
+                       const struct slim_digest *name)
+{
+    struct listing_work *work = context;
+    struct slim_listing *out = work->out;
+    struct stat info;
+    bool altered = false;
+
+    if (stat(path, &info) != 0)
+        return;
+    out->bytes += (uint64_t)info.st_size;
+    struct slim_kept *entry =
+        name ? read_entry(work->store, path, &altered) : NULL;
+    out->altered += altered;
+    if (!entry)
+        return;
+    struct slim_listed *item = add_item(out, work->store->arena);
+    *item = (struct slim_listed){ .entry = entry,
+                                  .used = (int64_t)info.st_mtim.tv_sec,
+                                  .bytes = (uint64_t)info.st_size };
+    for (size_t i = 0; i < entry->object_count; i++)
+        item->bytes += entry->objects[i].size;
+}
+
+/* Seconds of work that a byte saves, then age. */
+static int by_worth(const void *a, const void *b)
+{
+    const struct slim_listed *x = a, *y = b;
+    double left = x->entry->seconds / (double)x->bytes;
+    double right = y->entry->seconds / (double)y->bytes;
+
+    if (left < right || left > right)
+        return left < right ? -1 : 1;
+    return (x->used > y->used) - (x->used < y->used);
+}
+
+static void add_pinned(void *context, const struct slim_digest *key)
+{
+    add_name(context, key, 0);
+}
+
+/* A pin holds the path of a lock file; one that is gone pins nothing. */
+static void read_pin(void *context, const char *path,
+                     const struct slim_digest *name)
+{
+    struct listing_work *work = context;
+    struct slim_map map;
+
+    if (!name || !slim_sealed_map(&map, path, NULL, &work->store->diag))
+        return;
+    const char *lock = slim_arena_strndup(
+        work->store->arena, (const char *)map.data, map.length - SLIM_SEAL);
+    slim_map_close(&map);
+    if (!slim_file_exists(lock))
+        (void)unlink(path);
+    else
+        slim_ledger_keys(lock, work->store->arena, add_pinned, &work->pinned);
+}
+
+void slim_listing_make(struct slim_listing *out, struct slim_store *store)
+{
+    /* entries are read below */
+    static const char *const kinds[] = { "objects", "files",    "journals",
+                                         "pins",    "promises", "rates",
+                                         "index" };
+    struct listing_work work = { store, out, { .store = store } };
+
+    *out = (struct slim_listing){ 0 };
+    for (size_t i = 0; i < SLIM_COUNT(kinds); i++)
+        slim_store_walk(store, kinds[i], add_bytes, &out->bytes);
+    slim_store_walk(store, "entries", list_entry, &work);
+    slim_store_walk(store, "pins", read_pin, &work);
+    sort_names(&work.pinned);
+    for (size_t i = 0; i < out->count; i++)
+        out->items[i].pinned =
+            find_name(&work.pinned, &out->items[i].entry->key) != NULL;
+    if (out->count)
+        qsort(out->items, out->count, sizeof(*out->items), by_worth);
+}
+
+/* ---- objects, and who names them ---- */
 
 static void add_blobs(struct names *names, json_t *json)
 {
@@ -258,7 +308,9 @@ static void evict(struct names *names, const struct slim_listed *item)
     const struct slim_kept *entry = item->entry;
     struct stat info;
 
-    free_file(names, item->path);
+    const char *kind =
+        slim_arena_printf(names->store->arena, "entries/%s", entry->stage);
+    free_file(names, slim_store_path(names->store, kind, &entry->key));
     for (size_t i = 0; i < entry->object_count; i++) {
         struct named *named = find_name(names, &entry->objects[i].name);
         if (!named || --named->times > 0)

@@ -6,8 +6,7 @@
 
 /* One entry, as `slimc cache ls` shows it. */
 struct slim_listed {
-    struct slim_kept *entry;
-    char *path;
+    struct slim_kept *entry; /* but for causes, results, and what it said */
     int64_t used;   /* when it was last a hit, or made: seconds since 1970 */
     uint64_t bytes; /* of its objects, shared ones too */
     bool pinned;
@@ -21,7 +20,7 @@ struct slim_listing {
     size_t altered; /* entries that were not what they were; gone now */
 };
 
-/* Reads every entry. */
+/* Reads every entry, and lets it go but for what is listed. */
 void slim_listing_make(struct slim_listing *out, struct slim_store *store);
 
 /*
@@ -55,7 +54,7 @@ void slim_store_verify(struct slim_store *store, size_t *files, size_t *bad);
 bool slim_store_pin(struct slim_store *store, const char *lock);
 
 /* Calls visit for every file under STORE/KIND with its name as a digest where
- * it is one. */
+ * it is one. The path is there until visit returns. */
 void slim_store_walk(struct slim_store *store, const char *kind,
                      void (*visit)(void *context, const char *path,
                                    const struct slim_digest *name),

@@ -1,6 +1,8 @@
 /* tree.c - every file of the store, and whether it is what it was */
 #include "runtime/store/gc.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,22 +19,46 @@ static bool name_of(struct slim_digest *out, const char *path)
     return slim_digest_read(out, hex);
 }
 
-static void walk(const char *path, struct slim_arena *arena,
+static int no_dot(const struct dirent *item)
+{
+    return item->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* The kernel says what is a folder, where the file system knows it. */
+static bool is_folder(const struct dirent *item, const char *path)
+{
+    return item->d_type == DT_UNKNOWN || item->d_type == DT_LNK
+               ? slim_file_is_directory(path)
+               : item->d_type == DT_DIR;
+}
+
+/* Paths live as long as their folder is looked at: a store is large. */
+static void walk(const char *path,
                  void (*visit)(void *, const char *,
                                const struct slim_digest *),
                  void *context)
 {
-    char **names = slim_list_directory(arena, path, "");
+    struct dirent **items = NULL;
+    int count = scandir(path, &items, no_dot, by_name);
+    struct slim_arena *arena = slim_arena_open();
 
-    for (; *names; names++) {
-        const char *inner = slim_path_join(arena, path, *names);
+    for (int i = 0; i < count; i++) {
+        const char *inner = slim_path_join(arena, path, items[i]->d_name);
         struct slim_digest name;
 
-        if (slim_file_is_directory(inner))
-            walk(inner, arena, visit, context);
+        if (is_folder(items[i], inner))
+            walk(inner, visit, context);
         else
             visit(context, inner, name_of(&name, inner) ? &name : NULL);
+        free(items[i]);
     }
+    free(items);
+    slim_arena_close(arena);
 }
 
 void slim_store_walk(struct slim_store *store, const char *kind,
@@ -40,8 +66,7 @@ void slim_store_walk(struct slim_store *store, const char *kind,
                                    const struct slim_digest *name),
                      void *context)
 {
-    walk(slim_path_join(store->arena, store->path, kind), store->arena, visit,
-         context);
+    walk(slim_path_join(store->arena, store->path, kind), visit, context);
 }
 
 /* ---- verify ---- */

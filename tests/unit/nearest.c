@@ -8,6 +8,9 @@
 #include <unistd.h>
 #include <utime.h>
 
+#define OLD ((time_t)1700000000)
+#define YOUNG ((time_t)4000000000)
+
 enum { ENTRIES = 300, CAUSES = 6, VALUES = 4 };
 
 struct place {
@@ -125,9 +128,9 @@ static size_t agrees(struct place *p)
     return nearest.read;
 }
 
-/* Folders that changed long ago: what changes within a second is looked at
- * again in any case. */
-static void grow_old(const struct place *p, time_t when)
+/* What changed long ago, or, far in the future, is young: what changes within a
+ * second is looked at again in any case. */
+static void change_at(const struct place *p, time_t when)
 {
     for (unsigned f = 0; f < 256; f++) {
         const struct utimbuf times = { when, when };
@@ -155,9 +158,10 @@ static void the_index_says_what_all_entries_say(void **state)
 
     (void)state;
     open_place(&p);
+    change_at(&p, YOUNG);
     assert_true(agrees(&p) > 250);
-    assert_true(agrees(&p) > 250); /* all are young */
-    grow_old(&p, 1700000000);
+    assert_true(agrees(&p) > 250);
+    change_at(&p, OLD);
     assert_true(agrees(&p) > 250);
     assert_int_equal(agrees(&p), 0);
     /* what was added, made again and removed */
@@ -180,7 +184,7 @@ static void what_is_altered_is_left_out(void **state)
 
     (void)state;
     open_place(&p);
-    grow_old(&p, 1700000000);
+    change_at(&p, OLD);
     (void)agrees(&p);
     /* bytes of a file change, not the folder: the entry itself tells */
     for (size_t i = 0; i < ENTRIES; i += 3) {
@@ -210,7 +214,7 @@ static void refreshing_reads_for_those_who_ask(void **state)
 
     (void)state;
     open_place(&p);
-    grow_old(&p, 1700000000);
+    change_at(&p, OLD);
     assert_false(slim_file_exists(index_path(&p)));
     slim_nearest_refresh(p.store);
     assert_true(slim_file_exists(index_path(&p)));
