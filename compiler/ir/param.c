@@ -216,7 +216,7 @@ bool slim_param_in_range(const struct slim_param *param, const void *args)
     else if (param->kind == SLIM_PARAM_REAL)
         value = *(const double *)field_of(args, param);
     else
-        return true;
+        return !param->always || *(char *const *)field_of(args, param);
     bool bounded = param->max > param->min;
     if (!param->initial && fpclassify(value) == FP_ZERO)
         return true;

@@ -43,6 +43,11 @@ static enum slim_status read_args(struct slim_op *op, struct slim_reader *r)
             return slim_reader_fail(r, "a value that the argument takes");
         slim_reader_next(r);
     }
+    for (const struct slim_param *p = op->stage->params; p && p->name; p++)
+        if (p->always && slim_param_applies(p, op->method) &&
+            !slim_param_in_range(p, op->args))
+            return slim_reader_fail(
+                r, slim_arena_printf(r->diag->arena, "argument '%s'", p->name));
     return SLIM_OK;
 }
 

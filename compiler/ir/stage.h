@@ -45,6 +45,7 @@ struct slim_param {
                                `initial`, then the row `sample`. Of a method
                                that reads no data it is the stage's own
                                argument like any other (score random seed=) */
+    bool always; /* TEXT: an operation has it, from the recipe or a pass */
     const char *help;
 };
 

@@ -12,6 +12,7 @@ static const struct slim_param params[] = {
     { .name = "axis",
       .kind = SLIM_PARAM_TEXT,
       .offset = offsetof(struct keep_args, axis),
+      .always = true,
       .help = "the name whose value decides" },
     { .name = NULL },
 };

@@ -12,6 +12,7 @@ static const struct slim_param params[] = {
     { .name = "set",
       .kind = SLIM_PARAM_TEXT,
       .offset = offsetof(struct slim_sample, set),
+      .always = true,
       .help = "data set or file" },
     { .name = "split",
       .kind = SLIM_PARAM_TEXT,

@@ -22,6 +22,7 @@ static const struct slim_param params[] = {
     { .name = "path",
       .kind = SLIM_PARAM_TEXT,
       .offset = offsetof(struct save_args, path),
+      .always = true,
       .help = "the directory to write; relative to the current directory" },
     { .name = "dtype",
       .kind = SLIM_PARAM_CHOICE,

@@ -103,6 +103,17 @@ static void narrow_linear_7b(struct bench *b)
     b->table->narrow->linear(b->a, b->b, b->narrow, NULL, ROWS, 4096, 4096);
 }
 
+static void narrow_grad_x_7b(struct bench *b)
+{
+    b->table->narrow->linear_grad_x(b->a, b->b, b->narrow, ROWS, 4096, 4096,
+                                    false);
+}
+
+static void narrow_grad_w_7b(struct bench *b)
+{
+    b->table->narrow->linear_grad_w(b->a, b->b, b->c, ROWS, 4096, 4096, true);
+}
+
 static void narrow_grad_x(struct bench *b)
 {
     b->table->narrow->linear_grad_x(b->a, b->b, b->narrow, ROWS, WIDTH, FFN,
@@ -141,6 +152,16 @@ static void narrow(struct bench *b)
 static void linear_7b(struct bench *b)
 {
     b->table->linear(b->a, b->b, b->c, NULL, ROWS, 4096, 4096);
+}
+
+static void grad_x_7b(struct bench *b)
+{
+    b->table->linear_grad_x(b->a, b->b, b->c, ROWS, 4096, 4096, false);
+}
+
+static void grad_w_7b(struct bench *b)
+{
+    b->table->linear_grad_w(b->a, b->b, b->c, ROWS, 4096, 4096, true);
 }
 
 static void dropout(struct bench *b)
@@ -290,6 +311,8 @@ static const struct measured all[] = {
     { "linear 4096 x 4096", linear_7b, PRODUCT(ROWS, 4096, 4096), 0 },
     { "linear_grad_x", grad_x, PRODUCT(ROWS, WIDTH, FFN), 0 },
     { "linear_grad_w", grad_w, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear_grad_x 4096 x 4096", grad_x_7b, PRODUCT(ROWS, 4096, 4096), 0 },
+    { "linear_grad_w 4096 x 4096", grad_w_7b, PRODUCT(ROWS, 4096, 4096), 0 },
     { "cross_entropy", loss, PRODUCT(640, WIDTH, VOCAB), 0 },
     { "cross_entropy_grad", loss_grad, 3 * PRODUCT(640, WIDTH, VOCAB), 0 },
     { "gram (f64) of 576", gram, PRODUCT(ROWS, WIDTH, WIDTH) / 2, 0 },
@@ -315,6 +338,10 @@ static const struct measured all_narrow[] = {
     { "linear 4096 x 4096", narrow_linear_7b, PRODUCT(ROWS, 4096, 4096), 0 },
     { "linear_grad_x", narrow_grad_x, PRODUCT(ROWS, WIDTH, FFN), 0 },
     { "linear_grad_w", narrow_grad_w, PRODUCT(ROWS, WIDTH, FFN), 0 },
+    { "linear_grad_x 4096 x 4096", narrow_grad_x_7b, PRODUCT(ROWS, 4096, 4096),
+      0 },
+    { "linear_grad_w 4096 x 4096", narrow_grad_w_7b, PRODUCT(ROWS, 4096, 4096),
+      0 },
     { "cross_entropy", narrow_loss, PRODUCT(640, WIDTH, VOCAB), 0 },
     { "cross_entropy_grad", narrow_loss_grad, 2 * PRODUCT(640, WIDTH, VOCAB),
       0 },
