@@ -213,7 +213,7 @@ static int by_value(const void *a, const void *b)
 static double pace_near(const struct slim_paces *paces,
                         const struct slim_op *op, const char *kind, double work)
 {
-    double near = INFINITY, rates[4 * MOST];
+    double near = INFINITY, rates[4 * MOST] = { 0 };
     size_t count = 0;
 
     for (const struct slim_pace *p = paces->first; p; p = p->next)

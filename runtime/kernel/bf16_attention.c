@@ -74,7 +74,7 @@ static struct room room_of(const struct forward *f, size_t worker)
 
     room.o = room.s + QUERIES * KEYS;
     room.sum = (double *)(void *)(room.o + QUERIES * f->packed.wide);
-    room.top = (float *)(room.sum + QUERIES);
+    room.top = (float *)(void *)(room.sum + QUERIES);
     room.p = (uint16_t *)(void *)(room.top + QUERIES);
     room.q = room.p + QUERIES * KEYS;
     return room;

@@ -262,6 +262,7 @@ static size_t renew(struct slim_index *to, const struct slim_index *from,
                     struct slim_store *store, const struct seen *now,
                     const bool *young)
 {
+    static const struct seen never = { 0 };
     size_t at = 0, read = 0;
 
     memcpy(to->head.magic, magic, sizeof(magic));
@@ -271,7 +272,7 @@ static size_t renew(struct slim_index *to, const struct slim_index *from,
         else
             read += read_folder(to, store, f);
         skip_folder(from, &at, f);
-        to->head.seen[f] = young[f] ? (struct seen){ 0 } : now[f];
+        to->head.seen[f] = young[f] ? never : now[f];
     }
     to->records = to->own_records;
     to->numbers = to->own_numbers;
