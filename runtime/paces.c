@@ -15,7 +15,7 @@
 #define HEAD "slimc paces 1\n"
 
 /* So many of a kind are kept: what the machine did long ago says little. */
-enum { MOST = 9 };
+enum { MOST = 9, MOST_NEAR = 4 * MOST };
 /* Two pieces of work are about as much if their logarithms differ so little
  * more than those of the nearest. */
 static const double ALIKE = 0.1;
@@ -213,13 +213,13 @@ static int by_value(const void *a, const void *b)
 static double pace_near(const struct slim_paces *paces,
                         const struct slim_op *op, const char *kind, double work)
 {
-    double near = INFINITY, rates[4 * MOST] = { 0 };
+    double near = INFINITY, rates[MOST_NEAR] = { 0 };
     size_t count = 0;
 
     for (const struct slim_pace *p = paces->first; p; p = p->next)
         if (counts(p, kind, op))
             near = fmin(near, distance(p, work));
-    for (const struct slim_pace *p = paces->first; p && count < 4 * MOST;
+    for (const struct slim_pace *p = paces->first; p && count < MOST_NEAR;
          p = p->next)
         if (counts(p, kind, op) && distance(p, work) <= near + ALIKE)
             rates[count++] = p->seconds / work_of(p);

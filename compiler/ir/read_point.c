@@ -159,7 +159,7 @@ enum slim_status slim_check_points(const struct slim_program *first,
             return slim_fail(diag, "F508", whole(first),
                              "several listings are points of a sweep: each "
                              "has a name");
-    if (!first->point)
+    if (!first || !first->point)
         return SLIM_OK;
     all = SLIM_NEW_ARRAY(diag->arena, count, const struct slim_program *);
     count = 0;

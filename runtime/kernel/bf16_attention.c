@@ -72,11 +72,11 @@ static struct room room_of(const struct forward *f, size_t worker)
 {
     struct room room = { .s = f->rooms + worker * room_floats(&f->packed) };
 
-    room.o = room.s + QUERIES * KEYS;
+    room.o = room.s + (size_t)QUERIES * KEYS;
     room.sum = (double *)(void *)(room.o + QUERIES * f->packed.wide);
     room.top = (float *)(void *)(room.sum + QUERIES);
     room.p = (uint16_t *)(void *)(room.top + QUERIES);
-    room.q = room.p + QUERIES * KEYS;
+    room.q = room.p + (size_t)QUERIES * KEYS;
     return room;
 }
 
