@@ -74,6 +74,12 @@ SLIM_NODISCARD enum slim_status slim_writer_commit(struct slim_writer *writer,
                                                    struct slim_span at,
                                                    struct slim_diag *diag);
 void slim_writer_abort(struct slim_writer *writer);
+/* All of that for bytes that are there: a file holds them whole, or what it held
+ * before. */
+SLIM_NODISCARD enum slim_status slim_file_write(const char *path,
+                                                const void *bytes, size_t count,
+                                                struct slim_span at,
+                                                struct slim_diag *diag);
 /* Whether NAME is what a writer of BASE that was killed has left. */
 bool slim_writer_is_part(const char *name, const char *base);
 /* Removes what writers of the path that are no more have left beside it. */

@@ -105,7 +105,8 @@ enum slim_status slim_writer_open(struct slim_writer *out, const char *path,
     free(out->path);
     free(out->temporary);
     *out = (struct slim_writer){ 0 };
-    return slim_file_failed(diag, at, "create", path, reason);
+    (void)slim_file_failed(diag, at, "create", path, reason);
+    return SLIM_FAILED;
 }
 
 enum slim_status slim_writer_put(struct slim_writer *writer, const void *bytes,
@@ -176,6 +177,20 @@ void slim_writer_abort(struct slim_writer *writer)
     free(writer->temporary);
     free(writer->path);
     *writer = (struct slim_writer){ 0 };
+}
+
+enum slim_status slim_file_write(const char *path, const void *bytes,
+                                 size_t count, struct slim_span at,
+                                 struct slim_diag *diag)
+{
+    struct slim_writer writer = { 0 };
+
+    if (slim_writer_open(&writer, path, at, diag) != SLIM_OK)
+        return SLIM_FAILED;
+    if (slim_writer_put(&writer, bytes, count, at, diag) == SLIM_OK)
+        return slim_writer_commit(&writer, at, diag);
+    slim_writer_abort(&writer);
+    return SLIM_FAILED;
 }
 
 bool slim_writer_is_part(const char *name, const char *base)

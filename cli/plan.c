@@ -41,7 +41,6 @@ static enum slim_status write_file(const struct slim_cli *cli,
                                    const struct slim_program *program,
                                    const char *path, struct slim_diag *diag)
 {
-    struct slim_writer writer = { 0 };
     char *text = NULL;
     size_t length = 0;
     FILE *memory = open_memstream(&text, &length);
@@ -50,12 +49,8 @@ static enum slim_status write_file(const struct slim_cli *cli,
         return slim_fail(diag, "O001", nowhere, "out of memory for the plan");
     print(cli, program, memory);
     (void)fclose(memory);
-    enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
-    if (status == SLIM_OK)
-        status = slim_writer_put(&writer, text, length, nowhere, diag);
-    if (status == SLIM_OK)
-        status = slim_writer_commit(&writer, nowhere, diag);
-    slim_writer_abort(&writer);
+    enum slim_status status =
+        slim_file_write(path, text, length, nowhere, diag);
     free(text);
     return status;
 }

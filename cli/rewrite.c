@@ -17,22 +17,16 @@ static enum slim_status write_recipe(const char *path,
                                      const struct slim_text *text,
                                      struct slim_diag *diag)
 {
-    struct slim_writer writer = { 0 };
     struct stat old;
     char *real = realpath(path, NULL);
     const char *place = real ? real : path;
     bool known = stat(place, &old) == 0;
 
-    enum slim_status status = slim_writer_open(&writer, place, nowhere, diag);
-    if (status == SLIM_OK)
-        status =
-            slim_writer_put(&writer, text->data, text->length, nowhere, diag);
-    if (status == SLIM_OK)
-        status = slim_writer_commit(&writer, nowhere, diag);
+    enum slim_status status =
+        slim_file_write(place, text->data, text->length, nowhere, diag);
     if (status == SLIM_OK && known && chmod(place, old.st_mode & 07777) != 0)
         status = slim_fail(diag, "I001", nowhere,
                            "could not set the mode of \"%s\" again", place);
-    slim_writer_abort(&writer);
     free(real);
     return status;
 }

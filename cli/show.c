@@ -58,13 +58,14 @@ static void print_value(const char *key, const char *value)
     }
 }
 
-static void print_recipe(const struct slim_cli *cli, const char *text)
+static void print_part(const struct slim_cli *cli, const char *name,
+                       const char *text)
 {
     size_t length = strlen(text);
 
     if (slim_cli_has(cli, SLIM_OPTION_json)) {
-        slim_cli_put(json_pack("{s:i,s:s,s:s}", "v", 1, "event", "recipe",
-                               "recipe", text));
+        slim_cli_put(
+            json_pack("{s:i,s:s,s:s}", "v", 1, "event", name, name, text));
         return;
     }
     fputs(text, stdout);
@@ -100,17 +101,10 @@ static void print_all(const struct slim_cli *cli, json_t *metadata)
 /* The lock that a model carries, to a file or, where that is "-", as text. */
 static void write_lock(struct slim_cli *cli, const char *text, const char *path)
 {
-    struct slim_writer writer = { 0 };
-
-    if (strcmp(path, "-") == 0) {
-        fputs(text, stdout);
-        return;
-    }
-    if (slim_writer_open(&writer, path, nowhere, &cli->diag) == SLIM_OK &&
-        slim_writer_put(&writer, text, strlen(text), nowhere, &cli->diag) ==
-            SLIM_OK)
-        (void)!slim_writer_commit(&writer, nowhere, &cli->diag);
-    slim_writer_abort(&writer);
+    if (strcmp(path, "-") == 0)
+        print_part(cli, "lock", text);
+    else
+        (void)!slim_file_write(path, text, strlen(text), nowhere, &cli->diag);
 }
 
 /* A directory stands for its model, or its first shard. */
@@ -147,7 +141,7 @@ static void print(struct slim_cli *cli, const char *path, json_t *metadata)
     bool only_recipe = slim_cli_has(cli, SLIM_OPTION_recipe);
 
     if (only_recipe && recipe)
-        print_recipe(cli, recipe);
+        print_part(cli, "recipe", recipe);
     else if (only_recipe)
         missing(cli, path, "recipe");
     if (file && lock)

@@ -10,16 +10,7 @@ static enum slim_status write_text(const char *path,
                                    const struct slim_text *text,
                                    struct slim_diag *diag)
 {
-    struct slim_writer writer = { 0 };
-
-    enum slim_status status = slim_writer_open(&writer, path, nowhere, diag);
-    if (status == SLIM_OK && text->length)
-        status =
-            slim_writer_put(&writer, text->data, text->length, nowhere, diag);
-    if (status == SLIM_OK)
-        status = slim_writer_commit(&writer, nowhere, diag);
-    slim_writer_abort(&writer);
-    return status;
+    return slim_file_write(path, text->data, text->length, nowhere, diag);
 }
 
 /* The format that an option of its name asks for; two are one too many. */

@@ -28,8 +28,6 @@ struct slim_digest slim_op_key(const struct slim_op *op,
 /* Bytes of memory: what it would take, or the budget where that is less. */
 uint64_t slim_plan_memory(const struct slim_program *program,
                           const struct slim_cost *cost);
-/* Whether it is kept, and will not run. */
-bool slim_plan_hit(const struct slim_op *op);
 bool slim_plan_shows(const struct slim_op *op);
 
 /* Points of a sweep, a line each, and the work that they come to. */

@@ -29,11 +29,6 @@ uint64_t slim_plan_memory(const struct slim_program *program,
     return over ? program->budget : cost->memory;
 }
 
-bool slim_plan_hit(const struct slim_op *op)
-{
-    return op->cached && strcmp(op->cached, "hit") == 0;
-}
-
 bool slim_plan_shows(const struct slim_op *op)
 {
     return !op->stage->hidden;
@@ -44,7 +39,7 @@ struct slim_totals slim_plan_totals(const struct slim_program *program)
     struct slim_totals totals = { 0 };
 
     for (const struct slim_op *op = program->first; op; op = op->next) {
-        bool hit = slim_plan_hit(op);
+        bool hit = slim_op_hit(op);
         totals.asked = totals.asked || op->cached;
         if (!op->stage->hidden && op->cached)
             ++*(hit ? &totals.hits : &totals.runs);
@@ -183,7 +178,7 @@ static const char *cache_column(const struct slim_op *op, bool asked)
 {
     if (!asked)
         return "";
-    return !op->cached ? "-      " : slim_plan_hit(op) ? "hit    " : "run    ";
+    return !op->cached ? "-      " : slim_op_hit(op) ? "hit    " : "run    ";
 }
 
 static void print_op(const struct slim_program *program,
@@ -191,7 +186,7 @@ static void print_op(const struct slim_program *program,
                      int result, bool asked, struct slim_arena *arena,
                      FILE *out)
 {
-    double ahead = slim_plan_hit(op) ? 0.0 : slim_plan_seconds(program, op);
+    double ahead = slim_op_hit(op) ? 0.0 : slim_plan_seconds(program, op);
     const char *seconds =
         ahead > 0.0
             ? slim_arena_printf(arena, "~%s", slim_text_seconds(arena, ahead))

@@ -106,7 +106,7 @@ static void count(struct slim_tally *tally, const struct slim_program *program,
         tally++;
     tally->stage = op->stage;
     tally->runs++;
-    if (slim_plan_hit(op))
+    if (slim_op_hit(op))
         tally->kept++;
     else
         tally->seconds += slim_plan_seconds(program, op);

@@ -241,6 +241,6 @@ void slim_paces_plan(const struct slim_paces *paces,
                      struct slim_program *program)
 {
     for (struct slim_op *op = program->first; op; op = op->next)
-        if (!op->cached || strcmp(op->cached, "hit") != 0)
+        if (!slim_op_hit(op))
             op->pace = slim_paces_seconds(paces, op);
 }

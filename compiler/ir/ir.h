@@ -216,6 +216,8 @@ struct slim_program {
 /* The operation's input of a type, or NULL. */
 const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type);
+/* Whether a store was asked and has what it gives: it will not run. */
+bool slim_op_hit(const struct slim_op *op);
 
 /* Text form, one operation a line, in README.md of this folder; of a sweep, a
  * listing for each point from `program` on. Reading what was printed gives the

@@ -98,6 +98,11 @@ bool slim_param_kept(const struct slim_stage *stage,
            slim_param_applies(param, method);
 }
 
+bool slim_op_hit(const struct slim_op *op)
+{
+    return op->cached && strcmp(op->cached, "hit") == 0;
+}
+
 const struct slim_op *slim_op_input(const struct slim_op *op,
                                     enum slim_type type)
 {

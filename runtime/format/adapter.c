@@ -20,7 +20,7 @@ static enum slim_status fill(float *out, void *context,
                              size_t rows, struct slim_diag *diag)
 {
     const float *numbers = output->tag;
-    size_t row = (size_t)output->dims[1];
+    size_t row = slim_out_tensor_row(output);
 
     (void)context;
     (void)diag;

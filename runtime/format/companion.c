@@ -21,21 +21,15 @@ enum slim_status slim_companion_copy(const char *to, const char *from,
                                      struct slim_diag *diag)
 {
     const char *source = slim_path_join(diag->arena, from, name);
-    struct slim_writer writer = { 0 };
     struct slim_map map;
 
     if (!slim_file_exists(source))
         return SLIM_OK;
     if (slim_map_open(&map, source, at, diag) != SLIM_OK)
         return SLIM_FAILED;
-    enum slim_status status = slim_writer_open(
-        &writer, slim_path_join(diag->arena, to, name), at, diag);
-    if (status == SLIM_OK && map.length)
-        status = slim_writer_put(&writer, map.data, map.length, at, diag);
+    enum slim_status status = slim_file_write(
+        slim_path_join(diag->arena, to, name), map.data, map.length, at, diag);
     slim_map_close(&map);
-    if (status == SLIM_OK)
-        return slim_writer_commit(&writer, at, diag);
-    slim_writer_abort(&writer);
     return status;
 }
 

@@ -113,8 +113,12 @@ static enum slim_status put_header(struct slim_writer *writer, const char *text,
     return slim_writer_put(writer, text, length, at, diag);
 }
 
-/* Numbers of a row; a vector's are one number long. */
-static size_t row_of(const struct slim_out_tensor *output)
+static size_t rows_of(const struct slim_out_tensor *output)
+{
+    return output->dims_count ? (size_t)output->dims[0] : 1;
+}
+
+size_t slim_out_tensor_row(const struct slim_out_tensor *output)
 {
     return output->dims_count > 1 ? (size_t)output->dims[1] : 1;
 }
@@ -122,8 +126,8 @@ static size_t row_of(const struct slim_out_tensor *output)
 static size_t rows_at_once(const struct slim_out_tensors *outputs,
                            const struct slim_out_tensor *output)
 {
-    size_t all = output->dims_count ? (size_t)output->dims[0] : 1;
-    size_t row = row_of(output);
+    size_t all = rows_of(output);
+    size_t row = slim_out_tensor_row(output);
     size_t block = outputs->block ? outputs->block : SLIM_OUT_BLOCK;
     size_t fit = row < block ? block / (row ? row : 1) : 1;
 
@@ -137,8 +141,9 @@ static enum slim_status put_rows(struct slim_writer *writer,
                                  struct slim_diag *diag)
 {
     const struct slim_out_tensor *output = &outputs->items[i];
-    size_t all = output->dims_count ? (size_t)output->dims[0] : 1;
-    size_t step = rows_at_once(outputs, output), row = row_of(output);
+    size_t all = rows_of(output);
+    size_t step = rows_at_once(outputs, output),
+           row = slim_out_tensor_row(output);
     size_t size = slim_dtype_bits(outputs->dtype) / 8;
 
     for (size_t first = 0; first < all; first += step) {
@@ -161,7 +166,8 @@ static enum slim_status put_tensor(struct slim_writer *writer,
                                    struct slim_diag *diag)
 {
     const struct slim_out_tensor *output = &outputs->items[i];
-    size_t row = row_of(output), most = rows_at_once(outputs, output) * row;
+    size_t row = slim_out_tensor_row(output),
+           most = rows_at_once(outputs, output) * row;
     float *numbers = malloc(most * sizeof(*numbers) + 1);
     void *stored = malloc(most * (slim_dtype_bits(outputs->dtype) / 8) + 1);
     enum slim_status status = SLIM_FAILED;

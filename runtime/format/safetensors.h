@@ -39,6 +39,8 @@ struct slim_out_tensors {
 void slim_out_tensors_list(struct slim_out_tensors *out,
                            const struct slim_shape *shape,
                            struct slim_arena *arena);
+/* Numbers of a row; a vector's are one number long. */
+size_t slim_out_tensor_row(const struct slim_out_tensor *output);
 /* Sorts by name, as the format's own writer does. */
 void slim_out_tensors_sort(struct slim_out_tensors *out);
 

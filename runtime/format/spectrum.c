@@ -1,7 +1,6 @@
 /* spectrum.c - random vectors whose covariance falls as a power of its rank */
 #include "runtime/format/spectrum.h"
 
-#include "base/progress.h"
 #include "base/random.h"
 #include "runtime/kernel/kernel.h"
 #include "runtime/kernel/parallel.h"
@@ -73,8 +72,8 @@ static void transform_blocks(const struct slim_spectrum *spectrum, float *x)
         transform(x + i, spectrum->block);
 }
 
-void slim_spectrum_apply(const struct slim_spectrum *spectrum, float *x,
-                         float *spare)
+/* In place; `spare` has room for one vector. */
+static void apply(const struct slim_spectrum *spectrum, float *x, float *spare)
 {
     size_t n = spectrum->width, blocks = n / spectrum->block;
     const float *signs = spectrum->signs;
@@ -107,8 +106,8 @@ static void turn_rows(void *context, size_t tile, size_t worker)
     size_t rows = slim_tile_length(job->count, ROWS, tile);
 
     for (size_t r = first; r < first + rows; r++)
-        slim_spectrum_apply(job->spectrum, job->w + r * width,
-                            job->spare + 2 * worker * width);
+        apply(job->spectrum, job->w + r * width,
+              job->spare + 2 * worker * width);
 }
 
 static void turn_columns(void *context, size_t tile, size_t worker)
@@ -122,7 +121,7 @@ static void turn_columns(void *context, size_t tile, size_t worker)
     for (size_t c = first; c < first + columns; c++) {
         for (size_t i = 0; i < width; i++)
             column[i] = job->w[i * job->count + c];
-        slim_spectrum_apply(job->spectrum, column, column + width);
+        apply(job->spectrum, column, column + width);
         for (size_t i = 0; i < width; i++)
             job->w[i * job->count + c] = column[i];
     }

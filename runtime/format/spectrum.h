@@ -25,9 +25,6 @@ bool slim_spectrum_open(struct slim_spectrum *out, size_t width, double decay,
                         uint64_t seed);
 void slim_spectrum_close(struct slim_spectrum *spectrum);
 
-/* In place; `spare` has room for one vector. */
-void slim_spectrum_apply(const struct slim_spectrum *spectrum, float *x,
-                         float *spare);
 /* Every row of w[rows, width], or every column of w[width, columns]. False: no
  * memory. The same numbers with any number of threads. */
 bool slim_spectrum_rows(const struct slim_spectrum *spectrum, float *w,

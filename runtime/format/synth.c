@@ -19,11 +19,6 @@ struct synth {
     struct slim_spectrum spectrum; /* of the stream, where decay is not 0 */
 };
 
-static size_t row_of(const struct slim_out_tensor *output)
-{
-    return output->dims_count == 2 ? (size_t)output->dims[1] : 1;
-}
-
 /* Where normal numbers go, at places that no other tensor has. */
 struct drawing {
     float *out;
@@ -97,7 +92,7 @@ static enum slim_status fill(float *out, void *context,
     const struct slim_tensor *tensor = output->tag;
     const struct slim_arch *arch = synth->shape->arch;
     double deviation = sqrt(0.4 / (double)synth->shape->sites[0]);
-    size_t row = row_of(output), count = rows * row;
+    size_t row = slim_out_tensor_row(output), count = rows * row;
 
     if (tensor->dims_count == 1) {
         float value =

@@ -199,9 +199,7 @@ static long planned_steps(const struct recover_args *args,
 {
     size_t n = sample && sample->n > 0 ? (size_t)sample->n : 0;
 
-    if (args->how.steps)
-        return args->how.steps;
-    return n ? slim_training_steps(&args->how, n) : 0;
+    return args->how.steps || n ? slim_training_steps(&args->how, n) : 0;
 }
 
 static enum slim_status resolve_recover(struct slim_op *op,

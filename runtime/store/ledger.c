@@ -27,11 +27,11 @@ static void add_results(struct slim_text *text, const struct slim_kept *entry)
 char *slim_ledger_line(struct slim_run *run, const struct slim_op *op,
                        bool done)
 {
-    const struct slim_memo *memo = run->memos ? &run->memos[op->id] : NULL;
+    const struct slim_memo *memo = &run->memos[op->id];
     struct slim_text text = { 0 };
     char hex[65];
 
-    if (!memo || op->stage->keep.how == SLIM_KEEP_NOTHING || !memo->keyed)
+    if (op->stage->keep.how == SLIM_KEEP_NOTHING || !memo->keyed)
         return NULL;
     slim_digest_hex(hex, &memo->key);
     if (op->stage->keep.how == SLIM_KEEP_SOURCE)
@@ -103,18 +103,9 @@ char *slim_ledger_text(struct slim_run *run, const struct slim_op *until)
 
 enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
 {
-    struct slim_writer writer = { 0 };
     const char *text = slim_ledger_text(run, NULL);
-    enum slim_status status =
-        slim_writer_open(&writer, path, nowhere, run->diag);
 
-    if (status == SLIM_OK)
-        status =
-            slim_writer_put(&writer, text, strlen(text), nowhere, run->diag);
-    if (status == SLIM_OK)
-        status = slim_writer_commit(&writer, nowhere, run->diag);
-    slim_writer_abort(&writer);
-    return status;
+    return slim_file_write(path, text, strlen(text), nowhere, run->diag);
 }
 
 enum slim_status slim_ledger_pin(struct slim_run *run, const char *path)
