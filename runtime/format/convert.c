@@ -1,7 +1,10 @@
 /* convert.c - f32 to the element types that are written */
 #include "runtime/format/convert.h"
 
-#include <math.h>
+#include "runtime/kernel/bf16.h"
+#include "runtime/kernel/parallel.h"
+
+#include <stdatomic.h>
 #include <string.h>
 
 static uint32_t bits_of(float x)
@@ -10,16 +13,6 @@ static uint32_t bits_of(float x)
 
     memcpy(&bits, &x, sizeof(bits));
     return bits;
-}
-
-static uint16_t to_bf16(float x)
-{
-    uint32_t bits = bits_of(x);
-
-    if (isnan(x))
-        return (uint16_t)((bits >> 16) | 0x40);
-    bits += 0x7fff + ((bits >> 16) & 1);
-    return (uint16_t)(bits >> 16);
 }
 
 /* value * 2^-shift to nearest even */
@@ -50,21 +43,66 @@ static uint16_t to_f16(float x)
                                         (unsigned)(-exponent - 1)));
 }
 
+static bool is_finite(float x)
+{
+    return (bits_of(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+/* A run returns how many finite numbers of it became infinite. */
+SLIM_CLONES
+static size_t run_bf16(uint16_t *out, const float *in, size_t count)
+{
+    uint32_t lost = 0;
+
+#pragma omp simd reduction(+ : lost)
+    for (size_t i = 0; i < count; i++) {
+        out[i] = slim_bf16_one(in[i]);
+        lost += is_finite(in[i]) && (out[i] & 0x7fffu) == 0x7f80u;
+    }
+    return lost;
+}
+
+static size_t run_f16(uint16_t *out, const float *in, size_t count)
+{
+    size_t lost = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        out[i] = to_f16(in[i]);
+        lost += is_finite(in[i]) && (out[i] & 0x7fffu) == 0x7c00u;
+    }
+    return lost;
+}
+
+enum { RUN = 1 << 16 };
+
+struct conversion {
+    size_t (*run)(uint16_t *out, const float *in, size_t count);
+    uint16_t *out;
+    const float *in;
+    size_t count;
+    atomic_size_t lost;
+};
+
+static void convert_tile(void *context, size_t tile, size_t worker)
+{
+    struct conversion *c = context;
+    size_t first = tile * RUN;
+
+    (void)worker;
+    atomic_fetch_add(&c->lost, c->run(c->out + first, c->in + first,
+                                      slim_tile_length(c->count, RUN, tile)));
+}
+
 size_t slim_convert(void *out, const float *in, size_t count,
                     enum slim_dtype dtype)
 {
-    uint16_t *half = out;
-    size_t lost = 0;
-
     if (dtype == SLIM_DTYPE_F32) {
         memcpy(out, in, count * sizeof(*in));
         return 0;
     }
-    for (size_t i = 0; i < count; i++) {
-        uint16_t infinite = dtype == SLIM_DTYPE_F16 ? 0x7c00 : 0x7f80;
+    struct conversion c = { dtype == SLIM_DTYPE_F16 ? run_f16 : run_bf16, out,
+                            in, count, 0 };
 
-        half[i] = dtype == SLIM_DTYPE_F16 ? to_f16(in[i]) : to_bf16(in[i]);
-        lost += isfinite(in[i]) && (half[i] & 0x7fff) == infinite;
-    }
-    return lost;
+    slim_parallel(slim_tiles(count, RUN), (double)count, convert_tile, &c);
+    return c.lost;
 }

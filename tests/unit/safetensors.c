@@ -1,8 +1,10 @@
 /* safetensors.c - tensors are written in blocks of rows: the same bytes */
 #include "tests/support.h"
 
+#include "runtime/format/convert.h"
 #include "runtime/format/safetensors.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,11 +138,44 @@ static void what_is_lost_is_counted_over_blocks(void **state)
     close_place(&p);
 }
 
+/* Threads share long arrays: as the same in pieces, and none lost twice. */
+static void long_arrays_convert_as_short_ones(void **state)
+{
+    enum { COUNT = 200001, PIECE = 1000 };
+    const enum slim_dtype dtypes[] = { SLIM_DTYPE_F16, SLIM_DTYPE_BF16,
+                                       SLIM_DTYPE_F32 };
+    float *in = malloc(COUNT * sizeof(*in));
+    char *whole = malloc(COUNT * sizeof(*in));
+    char *pieces = malloc(COUNT * sizeof(*in));
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        in[i] = (float)i * (i % 2 ? -1.0f : 1.0f);
+    in[70000] = INFINITY; /* was so before: not lost */
+    in[COUNT - 1] = 3.4028235e38f;
+    for (size_t d = 0; d < SLIM_COUNT(dtypes); d++) {
+        size_t size = slim_dtype_bits(dtypes[d]) / 8, lost = 0;
+
+        for (size_t i = 0; i < COUNT; i += PIECE)
+            lost +=
+                slim_convert(pieces + i * size, in + i,
+                             COUNT - i < PIECE ? COUNT - i : PIECE, dtypes[d]);
+        assert_int_equal(slim_convert(whole, in, COUNT, dtypes[d]), lost);
+        assert_memory_equal(whole, pieces, COUNT * size);
+        /* from 65520 on f16 has none; the last is beyond bf16, too */
+        assert_int_equal(lost, d == 0 ? COUNT - 65520 - 1 : d == 1 ? 1 : 0);
+    }
+    free(pieces);
+    free(whole);
+    free(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_change_nothing),
         cmocka_unit_test(what_is_lost_is_counted_over_blocks),
+        cmocka_unit_test(long_arrays_convert_as_short_ones),
     };
 
     return cmocka_run_group_tests_name("tensors that are written", tests, NULL,
