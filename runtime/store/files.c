@@ -1,6 +1,8 @@
 /* files.c - digests of files outside, remembered while they stay as they are */
 #include "runtime/store/store.h"
 
+#include "runtime/kernel/parallel.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +96,44 @@ static bool recall(struct slim_digest *out, struct slim_store *store,
     return same;
 }
 
+/* Of a file longer than a block: the digest of those of its blocks, which
+ * threads share. */
+enum { BLOCK = 16 << 20 };
+
+struct blocks {
+    struct slim_digest *digests;
+    const struct slim_map *map;
+};
+
+static void hash_block(void *context, size_t block, size_t worker)
+{
+    const struct blocks *blocks = context;
+    size_t first = block * BLOCK;
+
+    (void)worker;
+    blocks->digests[block] =
+        slim_hash(blocks->map->data + first,
+                  slim_tile_length(blocks->map->length, BLOCK, block));
+}
+
+static bool hash_map(struct slim_digest *out, const struct slim_map *map)
+{
+    size_t count = slim_tiles(map->length, BLOCK);
+    struct blocks blocks = { NULL, map };
+
+    if (count <= 1) {
+        *out = slim_hash(map->data, map->length);
+        return true;
+    }
+    blocks.digests = malloc(count * sizeof(*blocks.digests));
+    if (!blocks.digests)
+        return false;
+    slim_parallel(count, (double)map->length, hash_block, &blocks);
+    *out = slim_hash(blocks.digests, count * sizeof(*blocks.digests));
+    free(blocks.digests);
+    return true;
+}
+
 static bool hash_file(struct slim_digest *out, const char *path,
                       struct slim_arena *arena)
 {
@@ -102,9 +142,9 @@ static bool hash_file(struct slim_digest *out, const char *path,
 
     if (slim_map_open(&map, path, (struct slim_span){ 0 }, &quiet) != SLIM_OK)
         return false;
-    *out = slim_hash(map.data, map.length);
+    bool done = hash_map(out, &map);
     slim_map_close(&map);
-    return true;
+    return done;
 }
 
 static void remember(struct slim_store *store, const char *path,

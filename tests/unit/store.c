@@ -216,6 +216,32 @@ static void files(void **state)
     close_place(&p);
 }
 
+/* Of the digests of its blocks of 16 MiB, the last of them shorter. */
+static void long_files(void **state)
+{
+    enum { BLOCK = 16 << 20, LENGTH = 2 * BLOCK + 5 };
+    struct place p = open_place();
+    struct slim_digest blocks[3], want, have;
+    char *bytes = calloc(LENGTH, 1);
+
+    (void)state;
+    open_store(&p);
+    const char *path = slim_path_join(p.arena, p.folder, "long");
+    bytes[0] = 1;
+    bytes[BLOCK] = 2;
+    bytes[LENGTH - 1] = 3;
+    assert_int_equal(
+        slim_file_write(path, bytes, LENGTH, (struct slim_span){ 0 }, &p.told),
+        SLIM_OK);
+    for (size_t i = 0; i < 3; i++)
+        blocks[i] = slim_hash(bytes + i * BLOCK, i < 2 ? BLOCK : 5);
+    want = slim_hash(blocks, sizeof(blocks));
+    assert_true(slim_file_digest(&have, p.store, path, SLIM_HASH_ALWAYS));
+    assert_true(slim_digest_same(&have, &want));
+    free(bytes);
+    close_place(&p);
+}
+
 static void waited(void *context)
 {
     *(bool *)context = true;
@@ -415,17 +441,12 @@ static void without_a_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects),
-        cmocka_unit_test(sealed),
-        cmocka_unit_test(entries),
-        cmocka_unit_test(wrong_name),
-        cmocka_unit_test(files),
-        cmocka_unit_test(locks),
-        cmocka_unit_test(full_disk),
-        cmocka_unit_test(room_is_made),
-        cmocka_unit_test(places),
-        cmocka_unit_test(old_promises),
-        cmocka_unit_test(without_a_folder),
+        cmocka_unit_test(objects),      cmocka_unit_test(sealed),
+        cmocka_unit_test(entries),      cmocka_unit_test(wrong_name),
+        cmocka_unit_test(files),        cmocka_unit_test(long_files),
+        cmocka_unit_test(locks),        cmocka_unit_test(full_disk),
+        cmocka_unit_test(room_is_made), cmocka_unit_test(places),
+        cmocka_unit_test(old_promises), cmocka_unit_test(without_a_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
