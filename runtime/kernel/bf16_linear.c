@@ -418,8 +418,9 @@ void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *w,
     free(a);
 }
 
-/* A strip of columns of x[rows, columns], rounded, as rows of the output. */
-enum { STRIP = 32 };
+/* A strip of columns of x[rows, columns], rounded, as rows of the output: a few
+ * rows side by side, so that what is written far apart is as long as a word. */
+enum { STRIP = 32, ABREAST = 4 };
 
 struct turning {
     uint16_t *out;
@@ -427,14 +428,37 @@ struct turning {
     size_t rows, columns;
 };
 
+SLIM_CLONES
+static void turn_run(uint16_t *out, const float *x, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r + ABREAST <= rows; r += ABREAST) {
+        uint16_t side[STRIP * ABREAST];
+
+#pragma omp simd
+        for (size_t c = 0; c < STRIP; c++) {
+            side[c * ABREAST] = slim_bf16_one(x[r * columns + c]);
+            side[c * ABREAST + 1] = slim_bf16_one(x[(r + 1) * columns + c]);
+            side[c * ABREAST + 2] = slim_bf16_one(x[(r + 2) * columns + c]);
+            side[c * ABREAST + 3] = slim_bf16_one(x[(r + 3) * columns + c]);
+        }
+        for (size_t c = 0; c < STRIP; c++)
+            memcpy(out + c * rows + r, side + c * ABREAST,
+                   ABREAST * sizeof(*side));
+    }
+}
+
 static void turn_tile(void *context, size_t tile, size_t worker)
 {
     const struct turning *t = context;
-    size_t first = tile * STRIP;
+    size_t first = tile * STRIP, row = 0;
     size_t last = first + slim_tile_length(t->columns, STRIP, tile);
 
     (void)worker;
-    for (size_t r = 0; r < t->rows; r++)
+    if (last - first == STRIP) {
+        turn_run(t->out + first * t->rows, t->x + first, t->rows, t->columns);
+        row = t->rows - t->rows % ABREAST;
+    }
+    for (size_t r = row; r < t->rows; r++)
         for (size_t c = first; c < last; c++)
             t->out[c * t->rows + r] = slim_bf16_one(t->x[r * t->columns + c]);
 }

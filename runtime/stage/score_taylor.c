@@ -2,6 +2,7 @@
 #include "runtime/stage/score.h"
 
 #include "base/text.h"
+#include "runtime/kernel/parallel.h"
 #include "runtime/store/activations.h"
 #include "runtime/store/journal.h"
 
@@ -95,17 +96,68 @@ static enum slim_status add_sample(struct taylor *taylor,
     return SLIM_OK;
 }
 
-static enum slim_status fold(struct taylor *taylor,
-                             const struct slim_tensor *tensor, const float *w,
-                             const float *grad)
-{
-    struct collected *collected = &taylor->collected[tensor->index];
-    const float *g = taylor->fisher ? collected->mean : grad;
-    bool enough = slim_terms_fold(taylor->scoring, tensor, w, g,
-                                  collected->square, taylor->salience);
+/* What a part's tensors are folded from: sums of one belong to no other. */
+struct folding {
+    struct taylor *taylor;
+    float *const *grads;
+    struct {
+        const struct slim_tensor *tensor;
+        const float *w;
+        bool enough;
+    } * items;
+    size_t count;
+    double numbers;
+};
 
+static void fold_item(void *context, size_t i, size_t worker)
+{
+    const struct folding *f = context;
+    const struct taylor *taylor = f->taylor;
+    const struct slim_tensor *tensor = f->items[i].tensor;
+    struct collected *collected = &taylor->collected[tensor->index];
+
+    (void)worker;
+    f->items[i].enough = slim_terms_fold(
+        taylor->scoring, tensor, f->items[i].w,
+        taylor->fisher ? collected->mean : f->grads[tensor->index],
+        collected->square, taylor->salience);
     forget(collected);
-    return enough ? SLIM_OK : slim_scoring_no_memory(taylor->scoring);
+}
+
+static enum slim_status fold(const struct folding *f)
+{
+    bool enough = true;
+
+    slim_parallel(f->count, f->numbers, fold_item, (void *)f);
+    for (size_t i = 0; i < f->count; i++)
+        enough = enough && f->items[i].enough;
+    return enough ? SLIM_OK : slim_scoring_no_memory(f->taylor->scoring);
+}
+
+/* Lists the tensors of a part whose gradients are complete in f. */
+static enum slim_status list(struct folding *f, size_t window,
+                             struct slim_layer *weights, struct slim_diag *diag)
+{
+    struct taylor *taylor = f->taylor;
+    const struct slim_arch *arch = taylor->scoring->model->shape->arch;
+
+    for (size_t i = 0; i < arch->tensor_count; i++) {
+        const struct slim_tensor *tensor = &arch->tensors[i];
+        float *w;
+        if (!f->grads[i])
+            continue;
+        if (taylor->fisher &&
+            add_sample(taylor, tensor, f->grads[i]) != SLIM_OK)
+            return SLIM_FAILED;
+        if (slim_layer_weight(&w, weights, tensor, diag) != SLIM_OK)
+            return SLIM_FAILED;
+        if (!w || (taylor->fisher && window + 1 < taylor->windows))
+            continue;
+        f->items[f->count].tensor = tensor;
+        f->items[f->count++].w = w;
+        f->numbers += (double)elements(taylor->scoring->model->shape, tensor);
+    }
+    return SLIM_OK;
 }
 
 /* Gradients of a layer are complete: sums are taken and they may go. */
@@ -115,23 +167,17 @@ static enum slim_status visit(void *context, long layer, size_t window,
 {
     struct taylor *taylor = context;
     const struct slim_arch *arch = taylor->scoring->model->shape->arch;
+    struct folding f = { .taylor = taylor, .grads = grads };
 
     (void)layer;
-    for (size_t i = 0; i < arch->tensor_count; i++) {
-        const struct slim_tensor *tensor = &arch->tensors[i];
-        float *w;
-        if (!grads[i])
-            continue;
-        if (taylor->fisher && add_sample(taylor, tensor, grads[i]) != SLIM_OK)
-            return SLIM_FAILED;
-        if (slim_layer_weight(&w, weights, tensor, diag) != SLIM_OK)
-            return SLIM_FAILED;
-        if (!w || (taylor->fisher && window + 1 < taylor->windows))
-            continue;
-        if (fold(taylor, tensor, w, grads[i]) != SLIM_OK)
-            return SLIM_FAILED;
-    }
-    return SLIM_OK;
+    f.items = calloc(arch->tensor_count, sizeof *f.items);
+    if (!f.items)
+        return slim_scoring_no_memory(taylor->scoring);
+    enum slim_status status = list(&f, window, weights, diag);
+    if (status == SLIM_OK)
+        status = fold(&f);
+    free(f.items);
+    return status;
 }
 
 static bool wanted(void *context, const struct slim_tensor *tensor)
