@@ -84,8 +84,16 @@ static enum slim_status add_backward(struct slim_step *step)
     return SLIM_OK;
 }
 
+/* The gradient of a shortcut reads the stream, a sum nothing. */
+static bool add_reads(const struct slim_step *step, size_t input)
+{
+    return input == 0 && step->node->slots[SLIM_ADD_SHORTCUT] &&
+           step->layer->shape->shortcuts;
+}
+
 const struct slim_block_code slim_block_add_code = {
     .width = add_width,
+    .reads = add_reads,
     .forward = add_forward,
     .backward = add_backward,
 };

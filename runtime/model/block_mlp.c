@@ -1,10 +1,10 @@
 /* block_mlp.c - y = down(act(gate x) * (up x)), or down(act(up x)) */
 #include "runtime/model/layer.h"
 
-/* What the backward reads. */
-enum { MLP_GATE, MLP_UP, MLP_HIDDEN };
+/* What the backward reads. The hidden values are made again from these. */
+enum { MLP_GATE, MLP_UP };
 /* What lives inside one call. */
-enum { WORK_FUSED, WORK_HIDDEN, WORK_GATE, WORK_UP };
+enum { WORK_FUSED, WORK_HIDDEN, WORK_BACK, WORK_GATE, WORK_UP };
 
 static size_t mlp_width(const struct slim_step *step)
 {
@@ -23,7 +23,7 @@ static bool mlp_gated(const struct slim_step *step)
 
 static size_t mlp_kept(const struct slim_step *step)
 {
-    return (mlp_gated(step) ? 3 : 2) * slim_step_columns(step, SLIM_MLP_DOWN);
+    return (mlp_gated(step) ? 2 : 1) * slim_step_columns(step, SLIM_MLP_DOWN);
 }
 
 static enum slim_status mlp_slices(struct slim_slice *gate,
@@ -66,25 +66,36 @@ static enum slim_status mlp_project(struct slim_step *step, float *gate,
                                SLIM_MLP_UP_BIAS);
 }
 
-static enum slim_status mlp_forward(struct slim_step *step)
+/* act(gate) * up, or act(up) where gate is NULL */
+static enum slim_status mlp_hidden(float **out, struct slim_step *step,
+                                   const float *gate, const float *up)
 {
     size_t width = slim_step_columns(step, SLIM_MLP_DOWN);
     size_t count = step->tokens * width;
     int act = (int)step->node->settings[SLIM_MLP_ACT];
+
+    if (slim_step_part(out, step, &step->layer->work, WORK_HIDDEN, step->tokens,
+                       width) != SLIM_OK)
+        return SLIM_FAILED;
+    if (gate)
+        step->kernels->gated(*out, gate, up, count, act);
+    else
+        step->kernels->activation(*out, up, count, act);
+    return SLIM_OK;
+}
+
+static enum slim_status mlp_forward(struct slim_step *step)
+{
+    size_t width = slim_step_columns(step, SLIM_MLP_DOWN);
     float *gate = NULL, *up = NULL, *hidden = NULL;
 
     if ((mlp_gated(step) && slim_step_part(&gate, step, step->record, MLP_GATE,
                                            step->tokens, width) != SLIM_OK) ||
         slim_step_part(&up, step, step->record, MLP_UP, step->tokens, width) !=
             SLIM_OK ||
-        slim_step_part(&hidden, step, step->record, MLP_HIDDEN, step->tokens,
-                       width) != SLIM_OK ||
-        mlp_project(step, gate, up) != SLIM_OK)
+        mlp_project(step, gate, up) != SLIM_OK ||
+        mlp_hidden(&hidden, step, gate, up) != SLIM_OK)
         return SLIM_FAILED;
-    if (gate)
-        step->kernels->gated(hidden, gate, up, count, act);
-    else
-        step->kernels->activation(hidden, up, count, act);
     slim_step_hidden(step, hidden, width);
     return slim_linear_forward(step, step->y, hidden, SLIM_MLP_DOWN,
                                SLIM_MLP_DOWN_BIAS);
@@ -129,21 +140,22 @@ static enum slim_status mlp_backward(struct slim_step *step)
     size_t width = slim_step_columns(step, SLIM_MLP_DOWN);
     size_t count = step->tokens * width;
     int act = (int)step->node->settings[SLIM_MLP_ACT];
-    float *dhidden = NULL, *dgate = NULL, *dup = NULL;
+    const float *gate = mlp_gated(step) ? kept[MLP_GATE].data : NULL;
+    float *hidden = NULL, *dhidden = NULL, *dgate = NULL, *dup = NULL;
 
-    if (slim_step_part(&dhidden, step, work, WORK_HIDDEN, step->tokens,
-                       width) != SLIM_OK ||
-        (mlp_gated(step) && slim_step_part(&dgate, step, work, WORK_GATE,
-                                           step->tokens, width) != SLIM_OK) ||
+    if (mlp_hidden(&hidden, step, gate, kept[MLP_UP].data) != SLIM_OK ||
+        slim_step_part(&dhidden, step, work, WORK_BACK, step->tokens, width) !=
+            SLIM_OK ||
+        (gate && slim_step_part(&dgate, step, work, WORK_GATE, step->tokens,
+                                width) != SLIM_OK) ||
         slim_step_part(&dup, step, work, WORK_UP, step->tokens, width) !=
             SLIM_OK ||
-        slim_linear_backward(step, dhidden, false, step->dy,
-                             kept[MLP_HIDDEN].data, SLIM_MLP_DOWN,
-                             SLIM_MLP_DOWN_BIAS) != SLIM_OK)
+        slim_linear_backward(step, dhidden, false, step->dy, hidden,
+                             SLIM_MLP_DOWN, SLIM_MLP_DOWN_BIAS) != SLIM_OK)
         return SLIM_FAILED;
     if (dgate)
-        step->kernels->gated_grad(dgate, dup, dhidden, kept[MLP_GATE].data,
-                                  kept[MLP_UP].data, count, act);
+        step->kernels->gated_grad(dgate, dup, dhidden, gate, kept[MLP_UP].data,
+                                  count, act);
     else
         step->kernels->activation_grad(dup, dhidden, kept[MLP_UP].data, count,
                                        act);

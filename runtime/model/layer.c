@@ -153,6 +153,26 @@ static void step_point(struct slim_step *step, size_t n,
     step->width_out = codes[node->kind]->width(step);
 }
 
+/* Whether the backward of a later node reads what node n gives. */
+static bool read_back(const struct slim_layer *layer, size_t n)
+{
+    const struct slim_node *nodes = layer->arch->nodes;
+    struct slim_step step = { .layer = (struct slim_layer *)layer };
+
+    for (size_t m = n + 1; m < layer->last; m++) {
+        const struct slim_block_code *code = codes[nodes[m].kind];
+
+        step.node = &nodes[m];
+        for (size_t i = 0; i < slim_blocks[nodes[m].kind].inputs; i++)
+            if (nodes[m].inputs[i] == nodes[n].output &&
+                (!code || !code->reads || code->reads(&step, i)))
+                return true;
+        if (nodes[m].output == nodes[n].output)
+            return false;
+    }
+    return false;
+}
+
 static enum slim_status node_forward(struct slim_step *step, size_t n,
                                      struct held *registers,
                                      struct slim_tape *tape)
@@ -163,7 +183,7 @@ static enum slim_status node_forward(struct slim_step *step, size_t n,
 
     step_point(step, n, registers, tape);
     node = step->node;
-    if (tape) {
+    if (tape && read_back(step->layer, n)) {
         struct slim_floats *out = &tape->outputs[n - step->layer->first];
         if (slim_floats_need(out, step->tokens, step->width_out, node->name,
                              step->diag) != SLIM_OK)
@@ -314,7 +334,9 @@ size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
                        size_t tokens)
 {
     const struct slim_arch *arch = shape->arch;
-    struct slim_layer outline = { .shape = shape, .arch = arch };
+    struct slim_layer outline = { .shape = shape,
+                                  .arch = arch,
+                                  .last = arch->layer_first[layer + 1] };
     struct slim_step step = { .layer = &outline };
     size_t floats = 0;
 
@@ -325,7 +347,8 @@ size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
         size_t site =
             node->site_out != SLIM_NO_SITE ? node->site_out : node->site_in;
 
-        floats += shape->sites[site] + (code->kept ? code->kept(&step) : 0);
+        floats += (read_back(&outline, n) ? shape->sites[site] : 0) +
+                  (code->kept ? code->kept(&step) : 0);
     }
     return floats * tokens * sizeof(float);
 }

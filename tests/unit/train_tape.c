@@ -2,8 +2,10 @@
 #include "tests/session.h"
 #include "tests/support.h"
 
+#include "runtime/model/layer.h"
 #include "runtime/train/trainer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const recipes[] = {
@@ -11,6 +13,9 @@ static const char *const recipes[] = {
     "batch=4 dropout=0.1 warmup=1",
     "recover full on \"wikitext2_train.first1MB.txt\" len=48 steps=2 batch=4 "
     "warmup=1",
+    "rotate pca on \"wikitext2_train.first1MB.txt\" n=4 len=32 per=block; "
+    "slice 25%; recover full on \"wikitext2_train.first1MB.txt\" len=48 "
+    "steps=2 batch=4 warmup=1",
 };
 
 /* Some of the layers of a pass of a few windows, and all of them. */
@@ -82,12 +87,50 @@ static void as_many_as_fit(void **state)
     slim_test_session_free(session);
 }
 
+/* The shape of a plan and the tape of a pass say the same. */
+static void a_tape_is_as_long_as_planned(void **state)
+{
+    struct slim_session *session = trained(*state, 0);
+    struct slim_model *model =
+        slim_run_model(&session->run, session->program->last);
+    size_t starts[] = { 0, 7, 12 }, floats = 0, last;
+    int32_t ids[12] = { 1, 2, 3 };
+    struct slim_batch batch = { ids, 2, starts };
+    struct slim_layer *layer = slim_layer_new();
+    struct slim_tape *tape = slim_tape_new();
+    float *x = calloc(12 * 1024, sizeof(*x));
+
+    last = model->shape->arch->layers - 1;
+    assert_int_equal(
+        slim_layer_load(layer, model, (long)last, session->run.diag), SLIM_OK);
+    assert_int_equal(slim_layer_forward(x, layer, x, &batch, tape, NULL, NULL,
+                                        session->run.kernels,
+                                        session->run.diag),
+                     SLIM_OK);
+    for (size_t n = 0; n < tape->count; n++) {
+        floats += tape->outputs[n].capacity;
+        for (size_t i = 0; i < SLIM_RECORD_PARTS; i++)
+            floats += tape->records[n].parts[i].capacity;
+    }
+    assert_int_equal(floats * sizeof(float),
+                     slim_tape_bytes(model->shape, last, 12));
+    free(x);
+    slim_tape_free(tape);
+    slim_layer_free(layer);
+    slim_test_session_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(keeping_changes_nothing, (void *)recipes[0]),
         cmocka_unit_test_prestate(keeping_changes_nothing, (void *)recipes[1]),
+        cmocka_unit_test_prestate(keeping_changes_nothing, (void *)recipes[2]),
         cmocka_unit_test(as_many_as_fit),
+        cmocka_unit_test_prestate(a_tape_is_as_long_as_planned,
+                                  (void *)recipes[0]),
+        cmocka_unit_test_prestate(a_tape_is_as_long_as_planned,
+                                  (void *)recipes[2]),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
