@@ -153,6 +153,7 @@ slim_benches = \
     %D%/bench/tokenizer
 
 slim_bench_scripts = \
+    %D%/bench/stages.sh \
     %D%/bench/sweep.sh
 
 # Data that tests read, by folder or file.
