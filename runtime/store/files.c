@@ -108,12 +108,12 @@ struct blocks {
 static void hash_block(void *context, size_t block, size_t worker)
 {
     const struct blocks *blocks = context;
-    size_t first = block * BLOCK;
+    const unsigned char *first = blocks->map->data + block * BLOCK;
+    size_t length = slim_tile_length(blocks->map->length, BLOCK, block);
 
     (void)worker;
-    blocks->digests[block] =
-        slim_hash(blocks->map->data + first,
-                  slim_tile_length(blocks->map->length, BLOCK, block));
+    slim_map_fetch(blocks->map, first, length);
+    blocks->digests[block] = slim_hash(first, length);
 }
 
 static bool hash_map(struct slim_digest *out, const struct slim_map *map)
