@@ -78,6 +78,14 @@ static void move_spilled(const struct slim_packing *packing,
     slim_region_release(region);
 }
 
+/* Numbers that stand in files were read: they need not stay in memory. */
+static void leave(const struct slim_model *model, size_t layer)
+{
+    for (size_t i = 0; i < model->info->arch->tensor_count; i++)
+        if (in_part(model, i, layer))
+            slim_model_leave(model, tensor_at(model, i));
+}
+
 /* {"blob":.., "size":.., "tensors":[[index, rows, cols], ..]} or null where
  * the layer has no buffer. SLIM_NO_LAYER: what is before and after them. */
 json_t *slim_pack_layer(struct slim_packing *packing,
@@ -105,6 +113,7 @@ json_t *slim_pack_layer(struct slim_packing *packing,
     json_t *blob = slim_pack_blob(packing, part, parts);
     if (blob)
         move_spilled(packing, model, layer, blob);
+    leave(model, layer);
     return with_tensors(blob, tensors);
 }
 

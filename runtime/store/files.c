@@ -114,6 +114,7 @@ static void hash_block(void *context, size_t block, size_t worker)
     (void)worker;
     slim_map_fetch(blocks->map, first, length);
     blocks->digests[block] = slim_hash(first, length);
+    slim_map_leave(blocks->map, first, length);
 }
 
 static bool hash_map(struct slim_digest *out, const struct slim_map *map)
