@@ -84,15 +84,28 @@ static enum slim_status add_backward(struct slim_step *step)
     return SLIM_OK;
 }
 
+static bool has_shortcut(const struct slim_step *step)
+{
+    return step->node->slots[SLIM_ADD_SHORTCUT] &&
+           step->layer->shape->shortcuts;
+}
+
+static size_t add_works(const struct slim_step *step)
+{
+    return has_shortcut(step) ? slim_step_rows(step, SLIM_ADD_SHORTCUT) +
+                                    slim_step_columns(step, SLIM_ADD_SHORTCUT)
+                              : 0;
+}
+
 /* The gradient of a shortcut reads the stream, a sum nothing. */
 static bool add_reads(const struct slim_step *step, size_t input)
 {
-    return input == 0 && step->node->slots[SLIM_ADD_SHORTCUT] &&
-           step->layer->shape->shortcuts;
+    return input == 0 && has_shortcut(step);
 }
 
 const struct slim_block_code slim_block_add_code = {
     .width = add_width,
+    .works = add_works,
     .reads = add_reads,
     .forward = add_forward,
     .backward = add_backward,

@@ -140,6 +140,17 @@ static enum slim_status fused_backward(struct slim_step *step,
                                 SLIM_ATTENTION_QKV_BIAS);
 }
 
+/* Beside q, k, v and the heads' outputs of one fused projection. */
+static size_t attention_works(const struct slim_step *step)
+{
+    struct slim_heads count = slim_node_heads(step->layer->shape, step->node);
+    size_t fused =
+        attention_fused(step) ? slim_step_rows(step, SLIM_ATTENTION_QKV) : 0;
+
+    return fused + 2 * count.kv * count.rep * count.dim +
+           2 * count.kv * count.dim;
+}
+
 static const size_t slots[3] = { SLIM_ATTENTION_Q, SLIM_ATTENTION_K,
                                  SLIM_ATTENTION_V };
 static const size_t biases[3] = { SLIM_ATTENTION_Q_BIAS, SLIM_ATTENTION_K_BIAS,
@@ -262,6 +273,7 @@ static enum slim_status attention_backward(struct slim_step *step)
 const struct slim_block_code slim_block_attention_code = {
     .width = attention_width,
     .kept = attention_kept,
+    .works = attention_works,
     .forward = attention_forward,
     .backward = attention_backward,
 };

@@ -26,6 +26,12 @@ static size_t mlp_kept(const struct slim_step *step)
     return (mlp_gated(step) ? 2 : 1) * slim_step_columns(step, SLIM_MLP_DOWN);
 }
 
+static size_t mlp_works(const struct slim_step *step)
+{
+    return (mlp_fused(step) ? slim_step_rows(step, SLIM_MLP_GATE_UP) : 0) +
+           (mlp_gated(step) ? 4 : 3) * slim_step_columns(step, SLIM_MLP_DOWN);
+}
+
 static enum slim_status mlp_slices(struct slim_slice *gate,
                                    struct slim_slice *up,
                                    const struct slim_step *step)
@@ -165,6 +171,7 @@ static enum slim_status mlp_backward(struct slim_step *step)
 const struct slim_block_code slim_block_mlp_code = {
     .width = mlp_width,
     .kept = mlp_kept,
+    .works = mlp_works,
     .forward = mlp_forward,
     .backward = mlp_backward,
 };

@@ -45,6 +45,13 @@ static size_t norm_kept(const struct slim_step *step)
     return 1 + (norm_centers(step) ? shape->sites[step->node->site_in] : 0);
 }
 
+static size_t norm_works(const struct slim_step *step)
+{
+    return !norm_is_done(step) && norm_centers(step)
+               ? step->layer->shape->sites[step->node->site_in]
+               : 0;
+}
+
 static void add_bias(float *y, const float *bias, size_t rows, size_t width)
 {
     for (size_t r = 0; bias && r < rows; r++)
@@ -127,6 +134,7 @@ static enum slim_status norm_backward(struct slim_step *step)
 const struct slim_block_code slim_block_norm_code = {
     .width = norm_width,
     .kept = norm_kept,
+    .works = norm_works,
     .forward = norm_forward,
     .backward = norm_backward,
 };

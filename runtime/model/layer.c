@@ -261,6 +261,8 @@ enum slim_status slim_layer_forward(
     size_t end = nodes_end(layer);
 
     step.hooks = hooks;
+    if (tape)
+        slim_record_free(&layer->kept); /* not both at once */
     if (positions_fit(layer, batch, diag) != SLIM_OK ||
         (tape && slim_tape_fit(tape, end - layer->first, diag) != SLIM_OK))
         return SLIM_FAILED;
@@ -330,27 +332,55 @@ static enum slim_status node_backward(struct slim_step *step, size_t n,
     return SLIM_OK;
 }
 
-size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
-                       size_t tokens)
+static size_t tape_floats(const struct slim_step *step, size_t n)
+{
+    const struct slim_node *node = step->node;
+    const struct slim_block_code *code = codes[node->kind];
+    size_t site =
+        node->site_out != SLIM_NO_SITE ? node->site_out : node->site_in;
+
+    return (read_back(step->layer, n) ? step->layer->shape->sites[site] : 0) +
+           (code->kept ? code->kept(step) : 0);
+}
+
+/* All nodes share layer->work: no more than the sum of what each takes. */
+static size_t work_floats(const struct slim_step *step, size_t n)
+{
+    const struct slim_block_code *code = codes[step->node->kind];
+
+    (void)n;
+    return code->works ? code->works(step) : 0;
+}
+
+/* The sum over the nodes of a layer, for `tokens` tokens, in bytes. */
+static size_t bytes_of(const struct slim_shape *shape, size_t layer,
+                       size_t tokens,
+                       size_t (*floats)(const struct slim_step *step, size_t n))
 {
     const struct slim_arch *arch = shape->arch;
     struct slim_layer outline = { .shape = shape,
                                   .arch = arch,
                                   .last = arch->layer_first[layer + 1] };
     struct slim_step step = { .layer = &outline };
-    size_t floats = 0;
+    size_t sum = 0;
 
-    for (size_t n = arch->layer_first[layer]; n < arch->layer_first[layer + 1];
-         n++) {
-        const struct slim_node *node = step.node = &arch->nodes[n];
-        const struct slim_block_code *code = codes[node->kind];
-        size_t site =
-            node->site_out != SLIM_NO_SITE ? node->site_out : node->site_in;
-
-        floats += (read_back(&outline, n) ? shape->sites[site] : 0) +
-                  (code->kept ? code->kept(&step) : 0);
+    for (size_t n = arch->layer_first[layer]; n < outline.last; n++) {
+        step.node = &arch->nodes[n];
+        sum += floats(&step, n);
     }
-    return floats * tokens * sizeof(float);
+    return sum * tokens * sizeof(float);
+}
+
+size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens)
+{
+    return bytes_of(shape, layer, tokens, tape_floats);
+}
+
+size_t slim_work_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens)
+{
+    return bytes_of(shape, layer, tokens, work_floats);
 }
 
 enum slim_status slim_layer_backward(

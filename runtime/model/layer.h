@@ -124,11 +124,12 @@ struct slim_step {
 };
 
 /* A kind of block: what its output is wide, how many floats of each token its
- * record holds for the backward, whether the backward reads an input, what it
- * does, and back. */
+ * record holds for the backward and layer->work in a call, whether the backward
+ * reads an input, what it does, and back. */
 struct slim_block_code {
     size_t (*width)(const struct slim_step *step);
     size_t (*kept)(const struct slim_step *step);              /* NULL: none */
+    size_t (*works)(const struct slim_step *step);             /* NULL: none */
     bool (*reads)(const struct slim_step *step, size_t input); /* NULL: all */
     enum slim_status (*forward)(struct slim_step *step);
     enum slim_status (*backward)(struct slim_step *step);

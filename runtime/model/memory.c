@@ -56,16 +56,33 @@ uint64_t slim_memory_tables(const struct slim_shape *shape)
                                          arch->node_count));
 }
 
+/* The longest row or column of a matrix in a layer. */
+static size_t widest(const struct slim_shape *shape)
+{
+    const struct slim_arch *arch = shape->arch;
+    size_t width = 0;
+
+    for (size_t i = 0; i < arch->tensor_count; i++)
+        for (size_t d = 0; d < arch->tensors[i].dims_count; d++)
+            if (arch->tensors[i].layer != SLIM_NO_LAYER &&
+                slim_tensor_size(shape, &arch->tensors[i], d) > width)
+                width = slim_tensor_size(shape, &arch->tensors[i], d);
+    return width;
+}
+
 /* Of the weights, no more than `largest` bytes are at hand at a time. */
 static uint64_t work(const struct slim_shape *shape, uint64_t largest,
                      size_t tokens, bool backward)
 {
     uint64_t stream = (uint64_t)tokens * slim_pass_width(shape) * sizeof(float);
-    uint64_t tape = 0;
+    /* what a linear copies: operands in bf16, or the inputs of an adapter */
+    uint64_t copies = (uint64_t)tokens * widest(shape) * 2 * sizeof(float);
+    uint64_t layer = 0;
 
     for (size_t l = 0; l < shape->arch->layers; l++)
-        tape = most(tape, slim_tape_bytes(shape, l, tokens));
-    return largest + (backward ? 2 * tape + 6 * stream : tape + 3 * stream);
+        layer = most(layer, slim_tape_bytes(shape, l, tokens) +
+                                slim_work_bytes(shape, l, tokens));
+    return largest + layer + copies + (backward ? 6 : 3) * stream;
 }
 
 uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
@@ -80,8 +97,9 @@ uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
 uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
                           bool backward)
 {
-    uint64_t tables = slim_memory_tables(shape);
-    uint64_t largest = most(slim_memory_layer(shape), tables);
+    /* f32, and bf16 beside it */
+    uint64_t largest =
+        most(slim_memory_layer(shape), slim_memory_tables(shape));
 
-    return work(shape, most(largest, tables + largest / 2), tokens, backward);
+    return work(shape, largest + largest / 2, tokens, backward);
 }

@@ -188,6 +188,9 @@ void slim_tape_free(struct slim_tape *tape);
 /* Bytes, at most, that the tape of a layer holds after `tokens` tokens. */
 size_t slim_tape_bytes(const struct slim_shape *shape, size_t layer,
                        size_t tokens);
+/* Bytes, at most, that its blocks take for themselves, forward or backward. */
+size_t slim_work_bytes(const struct slim_shape *shape, size_t layer,
+                       size_t tokens);
 
 /*
  * What is taken of memory without the pages of mapped files, in bytes, at most
