@@ -100,28 +100,28 @@ SLIM_INLINE void philox_run(uint32_t bits[RUN], uint64_t first, uint64_t seed,
     }
 }
 
-/* y (+)= x up where bits reach the bound. A loop for each way: with both in
- * one the compiler makes no vectors of it. */
-SLIM_INLINE void drop_run(float *y, const float *x, const uint32_t *bits,
-                          size_t n, const struct dropout *d)
+/* y = x up where bits reach the bound, else 0. Apart from the sum below: of both
+ * in one loop the compiler makes no vectors. */
+SLIM_INLINE void drop_put(float *y, const float *x, const uint32_t *bits,
+                          size_t n, float up, uint32_t bound)
 {
-    const float up = d->up;
-    const uint32_t bound = d->bound;
-
-    if (d->add) {
 #pragma omp simd
-        for (size_t j = 0; j < n; j++) {
-            float kept = x[j] * up;
+    for (size_t j = 0; j < n; j++) {
+        float kept = x[j] * up;
 
-            y[j] += bits[j] < bound ? 0.0f : kept;
-        }
-    } else {
+        y[j] = bits[j] < bound ? 0.0f : kept;
+    }
+}
+
+/* y += the same */
+SLIM_INLINE void drop_add(float *y, const float *x, const uint32_t *bits,
+                          size_t n, float up, uint32_t bound)
+{
 #pragma omp simd
-        for (size_t j = 0; j < n; j++) {
-            float kept = x[j] * up;
+    for (size_t j = 0; j < n; j++) {
+        float kept = x[j] * up;
 
-            y[j] = bits[j] < bound ? 0.0f : kept;
-        }
+        y[j] += bits[j] < bound ? 0.0f : kept;
     }
 }
 
@@ -133,7 +133,10 @@ static void drop_range(const struct dropout *d, size_t first, size_t last)
         uint32_t bits[RUN];
 
         philox_run(bits, i / 8, d->seed, d->stream);
-        drop_run(d->y + i, d->x + i, bits, n, d);
+        if (d->add)
+            drop_add(d->y + i, d->x + i, bits, n, d->up, d->bound);
+        else
+            drop_put(d->y + i, d->x + i, bits, n, d->up, d->bound);
     }
 }
 

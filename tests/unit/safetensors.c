@@ -145,8 +145,7 @@ static void long_arrays_convert_as_short_ones(void **state)
     const enum slim_dtype dtypes[] = { SLIM_DTYPE_F16, SLIM_DTYPE_BF16,
                                        SLIM_DTYPE_F32 };
     float *in = malloc(COUNT * sizeof(*in));
-    char *whole = malloc(COUNT * sizeof(*in));
-    char *pieces = malloc(COUNT * sizeof(*in));
+    char *whole = calloc(COUNT, 4), *pieces = calloc(COUNT, 4);
 
     (void)state;
     for (size_t i = 0; i < COUNT; i++)

@@ -98,7 +98,7 @@ static void a_tape_is_as_long_as_planned(void **state)
     struct slim_batch batch = { ids, 2, starts };
     struct slim_layer *layer = slim_layer_new();
     struct slim_tape *tape = slim_tape_new();
-    float *x = calloc(12 * 1024, sizeof(*x));
+    float *x = calloc((size_t)12 * 1024, sizeof(*x));
 
     last = model->shape->arch->layers - 1;
     assert_int_equal(
