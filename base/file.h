@@ -75,7 +75,7 @@ SLIM_NODISCARD enum slim_status slim_writer_commit(struct slim_writer *writer,
                                                    struct slim_diag *diag);
 void slim_writer_abort(struct slim_writer *writer);
 /* All of that for bytes that are there: a file holds them whole, or what it held
- * before. */
+ * before. What killed writers of it left goes. */
 SLIM_NODISCARD enum slim_status slim_file_write(const char *path,
                                                 const void *bytes, size_t count,
                                                 struct slim_span at,

@@ -185,6 +185,7 @@ enum slim_status slim_file_write(const char *path, const void *bytes,
 {
     struct slim_writer writer = { 0 };
 
+    slim_writer_clear(path);
     if (slim_writer_open(&writer, path, at, diag) != SLIM_OK)
         return SLIM_FAILED;
     if (slim_writer_put(&writer, bytes, count, at, diag) == SLIM_OK)

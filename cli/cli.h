@@ -126,6 +126,7 @@ SLIM_NODISCARD enum slim_status slim_project_compile(
  * constants leave the tree. */
 const char *slim_project_text(struct slim_project *project);
 struct slim_run;
+struct slim_ledger;
 /* Reads and compiles the recipe and model that are operands `first` and the
  * next; what is wrong is in project->diag. */
 SLIM_NODISCARD enum slim_status slim_cli_project(struct slim_project *project,
@@ -141,6 +142,10 @@ void slim_cli_start(struct slim_run *run, const struct slim_cli *cli);
 void slim_cli_close(struct slim_run *run);
 /* Runs it, and closes the tokenizer that it opened. */
 SLIM_NODISCARD enum slim_status slim_cli_execute(struct slim_run *run);
+/* Whether a lock file is of one run where the program is a sweep of several, or
+ * the other way round: 0, or the exit code after it was said. */
+int slim_cli_lock_unfit(struct slim_cli *cli, const struct slim_ledger *record,
+                        const struct slim_program *program);
 /* What --memory says, in bytes; 0: nothing. False: it cannot be read. */
 bool slim_cli_memory(uint64_t *out, const struct slim_cli *cli);
 /* Gives every program that budget. Fails with O301, and the smallest that

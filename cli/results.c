@@ -113,10 +113,7 @@ enum slim_status slim_results_check(struct slim_project *project,
     if (check_place(path, cli, &project->diag) != SLIM_OK ||
         check_old(path, &project->diag) != SLIM_OK)
         return SLIM_FAILED;
-    return project->program->point
-               ? SLIM_OK
-               : check_old_lock(path_of(project, cli, NULL, lock),
-                                &project->diag);
+    return check_old_lock(path_of(project, cli, NULL, lock), &project->diag);
 }
 
 /* The folder of -o is made where it is not there yet. */
@@ -129,15 +126,12 @@ static enum slim_status make_place(struct slim_project *project,
                   : SLIM_OK;
 }
 
-enum slim_status slim_results_lock(struct slim_project *project,
-                                   struct slim_cli *cli, struct slim_run *run)
+enum slim_status slim_results_lock(const char **path,
+                                   struct slim_project *project,
+                                   struct slim_cli *cli, const char *saved)
 {
-    const char *saved =
-        run->saved_count ? run->saved[run->saved_count - 1] : NULL;
-
-    if (make_place(project, cli) != SLIM_OK)
-        return SLIM_FAILED;
-    return slim_ledger_write(run, path_of(project, cli, saved, lock));
+    *path = path_of(project, cli, saved, lock);
+    return make_place(project, cli);
 }
 
 enum slim_status slim_results_write(const char **path,

@@ -23,9 +23,11 @@ SLIM_NODISCARD enum slim_status slim_results_write(const char **path,
                                                    struct slim_cli *cli,
                                                    const json_t *record,
                                                    const char *saved);
-/* After a run that is no sweep: its lock file, run.lock beside run.json. */
-SLIM_NODISCARD enum slim_status slim_results_lock(struct slim_project *project,
+/* *path is where the lock file goes, run.lock beside run.json; its folder is
+ * there then. */
+SLIM_NODISCARD enum slim_status slim_results_lock(const char **path,
+                                                  struct slim_project *project,
                                                   struct slim_cli *cli,
-                                                  struct slim_run *run);
+                                                  const char *saved);
 
 #endif

@@ -167,6 +167,24 @@ static enum slim_status open_record(struct slim_run *run,
     return status;
 }
 
+int slim_cli_lock_unfit(struct slim_cli *cli, const struct slim_ledger *record,
+                        const struct slim_program *program)
+{
+    bool swept = slim_ledger_is_swept(record);
+
+    if (swept && !program->point)
+        return slim_cli_usage(cli,
+                              "\"%s\" is the lock of a sweep, and the recipe "
+                              "has none",
+                              record->path);
+    if (!swept && program->next)
+        return slim_cli_usage(cli,
+                              "\"%s\" is the lock of a single run: choose a "
+                              "point of the sweep with -s NAME=VALUE",
+                              record->path);
+    return 0;
+}
+
 enum slim_status slim_cli_project(struct slim_project *project,
                                   struct slim_cli *cli, size_t first)
 {
@@ -258,9 +276,32 @@ static void say_passed(const struct slim_cli *cli,
                 count);
 }
 
+/* What a lock says stays as it is where it does not hold. */
+static enum slim_status write_locks(struct slim_project *project,
+                                    struct slim_cli *cli, struct slim_run *run,
+                                    const struct slim_points *points)
+{
+    const char *path = NULL;
+
+    if (points->refused)
+        return SLIM_OK;
+    enum slim_status status =
+        slim_results_lock(&path, project, cli, points->saved);
+    if (status == SLIM_OK)
+        status =
+            slim_ledger_write_points(run, points->first, points->parts, path);
+    if (status != SLIM_OK || !run->lock)
+        return status;
+    status =
+        slim_ledger_write_points(run, points->first, points->parts, run->lock);
+    if (status == SLIM_OK)
+        slim_ledger_pin(run->store, run->lock);
+    return status;
+}
+
 /* A sweep: its points, then one summary. Returns the exit code. */
 static int run_points(struct slim_project *project, struct slim_cli *cli,
-                      const struct slim_run *run, size_t shard, size_t shards)
+                      struct slim_run *run, size_t shard, size_t shards)
 {
     struct slim_points points = {
         .run = run,
@@ -277,7 +318,10 @@ static int run_points(struct slim_project *project, struct slim_cli *cli,
     enum slim_status status = slim_points_run(&points, &project->diag);
     if (slim_trace_close(&project->diag) != SLIM_OK)
         status = SLIM_FAILED;
-    if (points.code != 130 && project->diag.errors == 0)
+    bool whole = points.code != 130 && project->diag.errors == 0;
+    if (whole)
+        status = write_locks(project, cli, run, &points);
+    if (whole && status == SLIM_OK)
         status = write_results(project, cli, run, points.records, points.saved);
     else
         json_decref(points.records);
@@ -291,17 +335,20 @@ static int run_once(struct slim_project *project, struct slim_cli *cli,
                     struct slim_run *run)
 {
     enum slim_status status = slim_cli_execute(run);
+    const char *saved =
+        run->saved_count ? run->saved[run->saved_count - 1] : NULL;
+    const char *lock = NULL;
     json_t *points = json_array();
 
     if (slim_trace_close(&project->diag) != SLIM_OK)
         status = SLIM_FAILED;
     json_array_append_new(points, slim_record_point(run, "done"));
     if (status == SLIM_OK)
-        status = slim_results_lock(project, cli, run);
+        status = slim_results_lock(&lock, project, cli, saved);
     if (status == SLIM_OK)
-        (void)!write_results(project, cli, run, points,
-                             run->saved_count ? run->saved[run->saved_count - 1]
-                                              : NULL);
+        status = slim_ledger_write(run, lock);
+    if (status == SLIM_OK)
+        (void)!write_results(project, cli, run, points, saved);
     else
         json_decref(points);
     return slim_cli_report(cli, &project->diag);
@@ -318,15 +365,16 @@ static int run_project(struct slim_project *project, struct slim_cli *cli)
         return slim_cli_usage(cli, "--shard takes I/N: the I-th of N parts");
     if (slim_cli_has(cli, SLIM_OPTION_shard) && !sweep)
         return slim_cli_usage(cli, "--shard: the recipe has no sweep");
-    if (project->program->next && (slim_cli_has(cli, SLIM_OPTION_lock) ||
-                                   slim_cli_has(cli, SLIM_OPTION_locked)))
-        return slim_cli_usage(cli, "a lock file is of one point of a sweep: "
-                                   "choose it with -s NAME=VALUE");
     slim_cli_store(&run, project, cli);
     measure_limit(&run, project);
     run.recipe_text = slim_project_text(project);
-    if (open_record(&run, cli) != SLIM_OK ||
-        slim_results_check(project, cli) != SLIM_OK ||
+    if (open_record(&run, cli) != SLIM_OK)
+        return slim_cli_report(cli, &project->diag);
+    int unfit =
+        run.locked ? slim_cli_lock_unfit(cli, run.locked, project->program) : 0;
+    if (unfit)
+        return unfit;
+    if (slim_results_check(project, cli) != SLIM_OK ||
         (profile && slim_trace_open(profile, &project->diag) != SLIM_OK))
         return slim_cli_report(cli, &project->diag);
     slim_cli_start(&run, cli);

@@ -1,7 +1,7 @@
 /* verify.c - slimc verify: stages are computed again, and compared */
 #include "cli/cli.h"
 
-#include "runtime/run.h"
+#include "runtime/points.h"
 #include "runtime/store/ledger.h"
 
 #include <string.h>
@@ -80,6 +80,66 @@ static void say_same(const struct slim_cli *cli, const char *lock)
         printf("   the same bytes as %s says\n", lock);
 }
 
+static void print_messages(void *context, const struct slim_diag *diag)
+{
+    (void)slim_cli_report(context, diag);
+}
+
+static int compare_points(struct slim_project *project, struct slim_cli *cli,
+                          struct slim_run *run)
+{
+    struct slim_points points = {
+        .run = run,
+        .first = project->program,
+        .shard = 1,
+        .shards = 1,
+        .report = print_messages,
+        .context = cli,
+    };
+    enum slim_status status = slim_points_run(&points, &project->diag);
+
+    json_decref(points.records);
+    if (status == SLIM_OK && points.broken == 0)
+        say_same(cli, run->locked->path);
+    int code = slim_cli_report(cli, &project->diag);
+    return points.differs ? EXIT_OTHER : code ? code : points.code;
+}
+
+static int compare_once(struct slim_project *project, struct slim_cli *cli,
+                        struct slim_run *run)
+{
+    if (slim_cli_execute(run) == SLIM_OK)
+        say_same(cli, run->locked->path);
+    int code = slim_cli_report(cli, &project->diag);
+    return run->differs ? EXIT_OTHER : code;
+}
+
+/* Whether the lock has a line of some point. */
+static bool has_some(const struct slim_ledger *record,
+                     const struct slim_program *program,
+                     struct slim_arena *arena)
+{
+    for (; program; program = program->next)
+        if (slim_ledger_has(record, program->point, arena))
+            return true;
+    return false;
+}
+
+static int compare(struct slim_project *project, struct slim_cli *cli,
+                   struct slim_run *run)
+{
+    bool swept = slim_ledger_is_swept(run->locked);
+
+    if (swept && !has_some(run->locked, project->program, cli->arena))
+        return slim_cli_usage(cli, "\"%s\" has no line of a point of the sweep",
+                              run->locked->path);
+    slim_cli_start(run, cli);
+    int code = swept ? compare_points(project, cli, run)
+                     : compare_once(project, cli, run);
+    slim_cli_close(run);
+    return code;
+}
+
 int slim_command_verify(struct slim_cli *cli)
 {
     struct slim_project project = { 0 };
@@ -104,15 +164,13 @@ int slim_command_verify(struct slim_cli *cli)
                               cli->operands[0]);
     if (slim_cli_project(&project, cli, 1) != SLIM_OK)
         return slim_cli_report(cli, &project.diag);
+    int unfit = slim_cli_lock_unfit(cli, record, project.program);
+    if (unfit)
+        return unfit;
     slim_cli_store(&run, &project, cli);
     run.locked = record;
     run.anew = stage ? stage : "";
     run.hashing = SLIM_HASH_ANEW;
     run.recipe_text = "";
-    slim_cli_start(&run, cli);
-    if (slim_cli_execute(&run) == SLIM_OK)
-        say_same(cli, record->path);
-    slim_cli_close(&run);
-    int code = slim_cli_report(cli, &project.diag);
-    return run.differs ? EXIT_OTHER : code;
+    return compare(&project, cli, &run);
 }

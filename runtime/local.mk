@@ -175,6 +175,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/store/object.c \
     %D%/store/ledger.c \
     %D%/store/ledger.h \
+    %D%/store/ledger_points.c \
     %D%/store/promise.c \
     %D%/store/store.c \
     %D%/store/store.h \

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* Of base/diag.h, those that say more than what failed before. */
+enum { EXIT_LOCK = 6, EXIT_INTERRUPTED = 130 };
+
 /* The best point so far. */
 struct best {
     struct slim_program *program;
@@ -129,10 +132,12 @@ static void add_passed(struct slim_points *points, const struct slim_run *run)
     points->passed = passed;
 }
 
-static void add_record(struct slim_points *points, const struct slim_run *run,
+static void add_record(struct slim_points *points, struct slim_run *run,
                        const char *status, const struct slim_error *error)
 {
     json_t *record = slim_record_point(run, status);
+
+    points->parts[run->program->point->index] = slim_ledger_part(run, status);
 
     if (error)
         json_object_set_new(record, "error",
@@ -176,6 +181,10 @@ static void count_failure(struct slim_points *points,
     points->broken++;
     if (points->code == 0 && !(trial && code == 4))
         points->code = code;
+    points->refused = points->refused || code == EXIT_LOCK;
+    if (code == EXIT_INTERRUPTED ||
+        (code == EXIT_LOCK && points->code != EXIT_INTERRUPTED))
+        points->code = code;
 }
 
 /* A point of its own: what it shares with the others is read only, but for
@@ -189,6 +198,7 @@ static struct slim_run run_of(struct slim_points *points,
     *diag = (struct slim_diag){ .arena = run.arena };
     run.diag = diag;
     run.program = program;
+    run.lock = NULL; /* it is of all points */
     run.recipe_text = program->text;
     run.shape = run.input->shape;
     run.trial = program->point->sweep->count > 1;
@@ -205,6 +215,35 @@ static bool has_keep(const struct slim_program *program)
     return false;
 }
 
+/* A point that is not run: its shape fails an assertion, or what is compared
+ * has nothing of it. */
+static bool leave_out(struct slim_points *points, struct slim_run *run)
+{
+    const struct slim_program *program = run->program;
+
+    if (program->unmet) {
+        points->unmet++;
+        add_record(points, run, "unmet", program->unmet);
+        say(points, run, "left out", program->unmet->message, 0.0);
+        return true;
+    }
+    if (!run->anew || slim_ledger_has(run->locked, program->point, run->arena))
+        return false;
+    say(points, run, "left out", "the lock file has no line of it", 0.0);
+    return true;
+}
+
+/* Where stages run anew: the assertion failed when the lock was written too. */
+static bool failed_before(const struct slim_run *run)
+{
+    const char *owner = slim_ledger_owner(run->arena, run->program->point);
+    const char *was = run->anew && run->locked
+                          ? slim_ledger_find(run->locked, owner, "outcome ")
+                          : NULL;
+
+    return was && strstr(was, " outcome assert") != NULL;
+}
+
 /* False: interrupted, or out of what goes on. */
 static bool run_point(struct slim_points *points, struct slim_program *program,
                       struct best *best, struct slim_tokenizer **tokenizer,
@@ -214,17 +253,14 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
     struct slim_run run = run_of(points, program, &diag, nowhere);
     double started = slim_now();
 
-    if (program->unmet) {
-        points->unmet++;
-        add_record(points, &run, "unmet", program->unmet);
-        say(points, &run, "left out", program->unmet->message, 0.0);
+    if (leave_out(points, &run))
         return true;
-    }
     run.tokenizer = *tokenizer;
     if (points->verbose && !is_json(points))
         fprintf(run.progress.out, "\npoint %s\n", program->point->name);
     enum slim_status status = slim_run_program(&run);
     *tokenizer = run.tokenizer;
+    points->differs = points->differs || run.differs;
     if (status == SLIM_OK) {
         consider(best, program, &run, json_array_size(points->records));
         points->done++;
@@ -244,6 +280,8 @@ static bool run_point(struct slim_points *points, struct slim_program *program,
     add_record(points, &run, gate ? "assert" : "failed", error);
     say(points, &run, gate ? "assert" : "failed", error ? error->message : "",
         slim_now() - started);
+    if (gate && failed_before(&run))
+        return true;
     count_failure(points, &diag, has_keep(program));
     if (points->report)
         points->report(points->context, &diag);
@@ -290,12 +328,15 @@ static enum slim_status keep_best(struct slim_points *points,
                 program->point->name);
     run.diag = diag;
     run.program = program;
+    run.lock = NULL;
     run.recipe_text = program->text;
     run.tokenizer = *tokenizer;
     enum slim_status status = slim_run_program(&run);
     *tokenizer = run.tokenizer;
+    points->differs = points->differs || run.differs;
     if (status != SLIM_OK)
         return status;
+    points->parts[program->point->index] = slim_ledger_part(&run, "done");
     if (run.saved_count)
         points->saved = run.saved[run.saved_count - 1];
     json_t *record = slim_record_point(&run, "done");
@@ -329,6 +370,9 @@ enum slim_status slim_points_run(struct slim_points *points,
     bool goes_on = true;
 
     points->records = json_array();
+    points->parts =
+        SLIM_NEW_ARRAY(points->run->arena, points->first->point->sweep->count,
+                       struct slim_ledger_part);
     if (!nowhere)
         return slim_fail(diag, "I001", points->first->first->span,
                          "could not open \"/dev/null\"");

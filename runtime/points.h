@@ -3,6 +3,7 @@
 #define SLIM_POINTS_H
 
 #include "runtime/record.h"
+#include "runtime/store/ledger.h"
 
 /* A point that passed, and what was measured: " w 7.12  tuned 6.4". */
 struct slim_passed {
@@ -25,16 +26,22 @@ struct slim_points {
 
     json_t *records; /* a slim_record_point for each that was run; the caller
                         releases it */
+    struct slim_ledger_part *parts; /* of the lock, by the index of the point */
     const struct slim_passed *passed; /* the newest first */
     size_t done, unmet, broken;
     int code; /* exit code: of the first point that failed; where one is kept,
-                 a failed assertion is no failure */
+                 a failed assertion is no failure. Interrupted, or a lock that
+                 does not hold, counts more than what failed before */
+    bool refused;      /* a stage is not what `run->locked` says */
+    bool differs;      /* a stage gave other bytes than `run->locked` says */
     const char *saved; /* written by the point that was kept, or NULL */
 };
 
 /*
  * Runs every point up to `keep`, or to its end, each as slim_run_program does,
- * with diagnostics of its own: one that fails does not stop the others. Then
+ * with diagnostics of its own: one that fails does not stop the others. Where
+ * stages run anew to be compared with `run->locked`, it is for the points that
+ * it has, and an assertion may fail where it did. Then
  * the point that `keep` names goes on. Fails where nothing was kept (V003), or
  * when interrupted (C130); the records of what was done are there all the
  * same.

@@ -287,9 +287,11 @@ static enum slim_status run_all(struct slim_run *run)
     for (const struct slim_op *op = first; op; op = op->next)
         if (prepare_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
-    for (const struct slim_op *op = first; op && !run->ended; op = op->next)
+    for (const struct slim_op *op = first; op && !run->ended; op = op->next) {
         if (run_one(run, op) != SLIM_OK)
             return SLIM_FAILED;
+        run->done = op->id + 1;
+    }
     return SLIM_OK;
 }
 
@@ -298,6 +300,7 @@ enum slim_status slim_run_program(struct slim_run *run)
     const struct slim_program *program = run->program;
 
     run->started = slim_now();
+    run->done = 0;
     run->shape = run->input->shape;
     run->results =
         SLIM_NEW_ARRAY(run->arena, program->count, struct slim_result);
@@ -314,7 +317,9 @@ enum slim_status slim_run_program(struct slim_run *run)
     for (unsigned i = 0; i < program->count; i++)
         release(&run->results[i]);
     if (status == SLIM_OK && run->lock)
-        status = slim_ledger_pin(run, run->lock);
+        status = slim_ledger_write(run, run->lock);
+    if (status == SLIM_OK && run->lock)
+        slim_ledger_pin(run->store, run->lock);
     slim_memo_close(run);
     return status;
 }

@@ -107,12 +107,13 @@ struct slim_run {
     const char *const *called; /* lines of it that say how the run was asked
                                   for; NULL-terminated, or NULL */
     const struct slim_ledger *locked; /* what each stage must be, or NULL */
-    const char *anew;       /* stages that run though their results are kept: a
+    const char *anew; /* stages that run though their results are kept: a
                          verb, or "" for all; nothing is saved then */
-    bool differs;           /* a stage gave other bytes than `locked` says */
-    size_t hits, ran;       /* operations so far */
-    double earlier_seconds; /* the operation took, in runs before */
-    double saved_seconds;   /* that hits took when they were made */
+    bool differs;     /* a stage gave other bytes than `locked` says */
+    size_t hits, ran; /* operations so far */
+    unsigned done;    /* operations before this one, by id, are finished */
+    double earlier_seconds;   /* the operation took, in runs before */
+    double saved_seconds;     /* that hits took when they were made */
     struct slim_paces *paces; /* what stages take, or NULL */
 };
 

@@ -44,42 +44,65 @@ char *slim_ledger_line(struct slim_run *run, const struct slim_op *op,
     return line;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Values and what they are comparable with, for who reads the file. */
-static char *metric_line(struct slim_run *run, const struct slim_metric *m)
+char *slim_ledger_metric(struct slim_run *run, const struct slim_metric *m)
 {
     return slim_arena_printf(run->arena, "metric %03u %s %.17g%s%s", m->op->id,
                              m->label, m->value, m->protocol ? " " : "",
                              m->protocol ? m->protocol : "");
 }
 
-/* The head, then the lines in order. */
-static char *sorted(struct slim_arena *arena, char **lines, size_t count)
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *slim_ledger_sorted(struct slim_arena *arena, char **lines, size_t count)
 {
     struct slim_text text = { 0 };
 
     qsort(lines, count, sizeof(*lines), by_text);
     slim_text_puts(&text, HEAD "\n");
     for (size_t i = 0; i < count; i++)
-        slim_text_printf(&text, "%s\n", lines[i]);
+        if (i == 0 || strcmp(lines[i], lines[i - 1]) != 0)
+            slim_text_printf(&text, "%s\n", lines[i]);
     char *all = slim_arena_strdup(arena, text.data);
     slim_text_free(&text);
     return all;
 }
 
+size_t slim_ledger_shared_room(const struct slim_run *run)
+{
+    size_t room = 2;
+
+    for (const char *const *c = run->called; c && *c; c++)
+        room++;
+    return room;
+}
+
+size_t slim_ledger_shared(char **lines, struct slim_run *run, bool called)
+{
+    size_t count = 0;
+
+    for (const char *const *c = run->called; c && *c && called; c++)
+        if (!strchr(*c, '\n')) /* a name that no line can hold */
+            lines[count++] = slim_arena_strdup(run->arena, *c);
+    lines[count++] =
+        slim_arena_printf(run->arena, "numerics %s %s", run->program->compute,
+                          slim_numerics(run->kernels));
+    lines[count++] =
+        slim_arena_printf(run->arena, "version %s", PACKAGE_VERSION);
+    return count;
+}
+
 char *slim_ledger_text(struct slim_run *run, const struct slim_op *until)
 {
-    size_t count = 0, room = run->program->count + 5;
+    size_t room = run->program->count + 1 + slim_ledger_shared_room(run);
 
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         room++;
-    for (const char *const *c = run->called; c && *c; c++)
-        room++;
     char **lines = SLIM_NEW_ARRAY(run->arena, room, char *);
+    size_t count = slim_ledger_shared(lines, run, !until);
     for (const struct slim_op *op = run->program->first; op != until;
          op = op->next) {
         lines[count] = slim_ledger_line(run, op, true);
@@ -89,16 +112,8 @@ char *slim_ledger_text(struct slim_run *run, const struct slim_op *until)
         lines[count++] = slim_arena_printf(run->arena, "until %03u", until->id);
     for (const struct slim_metric *m = run->metrics; m; m = m->next)
         if (!m->fleeting)
-            lines[count++] = metric_line(run, m);
-    for (const char *const *c = run->called; c && *c && !until; c++)
-        if (!strchr(*c, '\n')) /* a name that no line can hold */
-            lines[count++] = slim_arena_strdup(run->arena, *c);
-    lines[count++] =
-        slim_arena_printf(run->arena, "numerics %s %s", run->program->compute,
-                          slim_numerics(run->kernels));
-    lines[count++] =
-        slim_arena_printf(run->arena, "version %s", PACKAGE_VERSION);
-    return sorted(run->arena, lines, count);
+            lines[count++] = slim_ledger_metric(run, m);
+    return slim_ledger_sorted(run->arena, lines, count);
 }
 
 enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
@@ -109,13 +124,10 @@ enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
     return slim_file_write(path, text, strlen(text), nowhere, run->diag);
 }
 
-enum slim_status slim_ledger_pin(struct slim_run *run, const char *path)
+void slim_ledger_pin(struct slim_store *store, const char *path)
 {
-    if (slim_ledger_write(run, path) != SLIM_OK)
-        return SLIM_FAILED;
-    if (slim_store_keeps(run->store))
-        (void)slim_store_pin(run->store, path);
-    return SLIM_OK;
+    if (slim_store_keeps(store))
+        (void)slim_store_pin(store, path);
 }
 
 /* ---- reading ---- */
@@ -161,6 +173,15 @@ enum slim_status slim_ledger_read(struct slim_ledger **out, const char *path,
                      "\"");
 }
 
+/* What a line says, of whatever point. */
+static const char *past_point(const char *line)
+{
+    const char *word =
+        strncmp(line, "point ", 6) == 0 ? strchr(line + 6, ' ') : NULL;
+
+    return word ? word + 1 : line;
+}
+
 void slim_ledger_keys(const char *path, struct slim_arena *arena,
                       void (*visit)(void *context,
                                     const struct slim_digest *key),
@@ -178,8 +199,8 @@ void slim_ledger_keys(const char *path, struct slim_arena *arena,
 
         while ((at = strstr(at, " key=")))
             key = at += 5;
-        if (strncmp(*line, "stage ", 6) == 0 && key && strlen(key) >= 64 &&
-            slim_digest_read(&digest, key))
+        if (strncmp(past_point(*line), "stage ", 6) == 0 && key &&
+            strlen(key) >= 64 && slim_digest_read(&digest, key))
             visit(context, &digest);
     }
 }
@@ -198,18 +219,25 @@ const char *slim_ledger_fact(const struct slim_ledger *record, const char *name,
 
 /* ---- comparing ---- */
 
-/* Up to and with the first blank and number: "stage 003 ", "model ". */
+/* Up to and with the first blank, and number: "stage 003 ", "model ". */
 static size_t lead(const char *line)
 {
     size_t length = strcspn(line, " ") + 1;
 
-    return strncmp(line, "stage ", 6) == 0 ? length + 4 : length;
+    bool numbered =
+        strncmp(line, "stage ", 6) == 0 || strncmp(line, "metric ", 7) == 0;
+
+    return numbered ? length + 4 : length;
 }
 
-static const char *find_line(const struct slim_ledger *record, const char *line)
+const char *slim_ledger_find(const struct slim_ledger *record,
+                             const char *owner, const char *line)
 {
+    size_t skipped = strlen(owner);
+
     for (char **at = record->lines; *at; at++)
-        if (strncmp(*at, line, lead(line)) == 0)
+        if (strncmp(*at, owner, skipped) == 0 &&
+            strncmp(*at + skipped, line, lead(line)) == 0)
             return *at;
     return NULL;
 }
@@ -232,6 +260,13 @@ static bool is_after(const struct slim_ledger *record, const struct slim_op *op)
     return until && op->id >= strtoul(until, NULL, 10);
 }
 
+/* One point alone is saved though the recipe does not say so, and a sweep
+ * does not. */
+static bool is_apart(const struct slim_ledger *record, const struct slim_op *op)
+{
+    return slim_ledger_is_swept(record) && op->implied && op->stage->gives == 0;
+}
+
 enum slim_status slim_ledger_check(struct slim_run *run,
                                    const struct slim_op *op, bool done)
 {
@@ -241,9 +276,15 @@ enum slim_status slim_ledger_check(struct slim_run *run,
 
     if (!line)
         return SLIM_OK;
-    const char *was = find_line(run->locked, line);
+    /* what all points share stands once */
+    const char *owner = op->stage->keep.how == SLIM_KEEP_RESULT &&
+                                slim_ledger_is_swept(run->locked)
+                            ? slim_ledger_owner(run->arena, run->program->point)
+                            : "";
+    const char *was = slim_ledger_find(run->locked, owner, line);
     const char *now = meaning(line);
-    if (was && strncmp(meaning(was), now, strlen(now)) == 0)
+    if (was ? strncmp(meaning(was), now, strlen(now)) == 0
+            : is_apart(run->locked, op))
         return SLIM_OK;
     run->differs = done;
     struct slim_error *error =
@@ -253,6 +294,6 @@ enum slim_status slim_ledger_check(struct slim_run *run,
                    run->locked->path);
     slim_error_note(run->diag, error, nowhere, "locked: %s",
                     was ? was : "no such line");
-    slim_error_note(run->diag, error, nowhere, "here:   %s", line);
+    slim_error_note(run->diag, error, nowhere, "here:   %s%s", owner, line);
     return SLIM_FAILED;
 }
