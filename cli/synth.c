@@ -1,7 +1,6 @@
 /* synth.c - slimc synth: a checkpoint of random weights for a config.json */
 #include "cli/cli.h"
 
-#include "base/file.h"
 #include "base/progress.h"
 #include "runtime/format/synth.h"
 
@@ -11,14 +10,6 @@
 
 /* The second component would be lost in the rounding of the first. */
 #define MOST_DECAY 8.0
-
-/* A folder, or the config.json in it. */
-static const char *folder(struct slim_cli *cli, const char *path)
-{
-    if (strcmp(slim_path_base(path), "config.json") == 0)
-        return slim_path_directory(cli->arena, path);
-    return path;
-}
 
 static bool read_seed(uint64_t *seed, const struct slim_cli *cli)
 {
@@ -86,8 +77,8 @@ int slim_command_synth(struct slim_cli *cli)
     if (!read_decay(&how.decay, cli))
         return slim_cli_usage(cli, "--decay takes a number from 0 to 8");
     slim_interrupt_install();
-    if (slim_model_describe(&info, folder(cli, cli->operands[0]), NULL, nowhere,
-                            &diag) == SLIM_OK &&
+    if (slim_model_describe(&info, cli->operands[0], NULL, nowhere, &diag) ==
+            SLIM_OK &&
         slim_synth_write(cli->operands[1], info, &how, &diag) == SLIM_OK)
         say_written(cli, cli->operands[1], info, how.seed);
     return slim_cli_report(cli, &diag);

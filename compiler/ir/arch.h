@@ -284,10 +284,11 @@ SLIM_NODISCARD enum slim_status slim_model_open(struct slim_model_info **out,
                                                 struct slim_span at,
                                                 struct slim_diag *diag);
 
-/* The same for a model whose weights do not exist yet: DIR/config.json alone.
- * No tensor of the arch has a place on disk, and its dtype is F32. */
+/* The same for a model whose weights do not exist yet: a folder's config.json
+ * alone, or any file that is one. No tensor of the arch has a place on disk, and
+ * its dtype is F32. */
 SLIM_NODISCARD enum slim_status slim_model_describe(
-    struct slim_model_info **out, const char *directory, const char *families,
+    struct slim_model_info **out, const char *path, const char *families,
     struct slim_span at, struct slim_diag *diag);
 
 /* "slimc" of a config.json: what slim_model_open needs to find the shape again.

@@ -17,7 +17,8 @@ struct opening {
     const char *model_type; /* that of the family, also of our own models */
     struct slim_family *family;
     const char *prefix;
-    bool describe; /* config.json only: there are no weights to bind */
+    const char *config; /* its path, where it need not be DIR/config.json */
+    bool describe;      /* config.json only: there are no weights to bind */
     struct slim_span at;
     struct slim_diag *diag;
 };
@@ -183,8 +184,10 @@ static enum slim_status find_type(struct opening *opening)
 static enum slim_status read_config(struct opening *opening)
 {
     struct slim_diag *diag = opening->diag;
-    const char *path = slim_path_join(
-        diag->arena, opening->info->checkpoint->directory, "config.json");
+    const char *path = opening->config;
+    if (path == NULL)
+        path = slim_path_join(diag->arena, opening->info->checkpoint->directory,
+                              "config.json");
     if (slim_file_read(opening->source, path, CONFIG_MAX, opening->at, diag) !=
             SLIM_OK ||
         slim_json_parse(&opening->root, opening->source, diag) != SLIM_OK)
@@ -301,16 +304,20 @@ enum slim_status slim_family_open(struct slim_model_info **out,
 }
 
 enum slim_status slim_model_describe(struct slim_model_info **out,
-                                     const char *directory,
-                                     const char *families, struct slim_span at,
+                                     const char *path, const char *families,
+                                     struct slim_span at,
                                      struct slim_diag *diag)
 {
     struct opening opening = {
         .families = families, .describe = true, .at = at, .diag = diag
     };
-    struct slim_model_info *info = begin(&opening, directory);
+    struct slim_model_info *info = begin(&opening, path);
 
     info->checkpoint = SLIM_NEW(diag->arena, struct slim_checkpoint);
     info->checkpoint->directory = info->path;
+    if (!slim_file_is_directory(path)) {
+        opening.config = info->path;
+        info->checkpoint->directory = slim_path_directory(diag->arena, path);
+    }
     return finish(out, &opening);
 }

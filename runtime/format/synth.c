@@ -162,9 +162,9 @@ enum slim_status slim_synth_write(const char *directory,
     enum slim_status status = slim_companions_copy(
         place.temporary, info->checkpoint->directory, nowhere, diag);
     if (status == SLIM_OK)
-        status =
-            slim_companion_copy(place.temporary, info->checkpoint->directory,
-                                "config.json", nowhere, diag);
+        status = slim_file_write(
+            slim_path_join(diag->arena, place.temporary, "config.json"),
+            info->config_text, strlen(info->config_text), nowhere, diag);
     if (status == SLIM_OK)
         status = write_all(place.temporary, &synth, diag);
     if (status == SLIM_OK)

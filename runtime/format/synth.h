@@ -15,7 +15,7 @@ struct slim_synth {
 
 /*
  * Writes DIRECTORY (which must not exist) with config.json, the tokenizer files
- * beside it, and weights: normal with deviation sqrt(2 / (5 width)), those that
+ * that lie beside what was described, and weights: normal with deviation sqrt(2 / (5 width)), those that
  * write to the residual stream divided by sqrt(2 layers); norms one, biases
  * zero. The same seed gives the same bytes.
  */

@@ -34,11 +34,16 @@ static size_t cache_width(const struct slim_shape *shape,
 uint64_t slim_decoder_bytes(const struct slim_shape *shape, size_t room)
 {
     const struct slim_arch *arch = shape->arch;
-    uint64_t floats = slim_shape_params(shape);
+    /* weights in f32, and in bf16 beside it */
+    uint64_t bytes = slim_shape_params(shape) * (sizeof(float) + 2);
 
     for (size_t n = 0; n < arch->node_count; n++)
-        floats += 2 * (uint64_t)room * cache_width(shape, &arch->nodes[n]);
-    return floats * sizeof(float);
+        bytes += 2 * (uint64_t)room * cache_width(shape, &arch->nodes[n]) *
+                 sizeof(float);
+    for (size_t l = 0; l < arch->layers; l++)
+        bytes +=
+            slim_tape_bytes(shape, l, room) + slim_work_bytes(shape, l, room);
+    return bytes;
 }
 
 static enum slim_status cache_open(struct slim_cache *cache,

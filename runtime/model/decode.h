@@ -15,7 +15,8 @@ SLIM_NODISCARD enum slim_status slim_decoder_open(
     const struct slim_kernels *kernels, struct slim_diag *diag);
 void slim_decoder_close(struct slim_decoder *decoder);
 
-/* Bytes that a decoder of this shape takes. */
+/* Bytes that a decoder of this shape takes: every layer has its weights and
+ * buffers of its own. */
 uint64_t slim_decoder_bytes(const struct slim_shape *shape, size_t room);
 
 /* `count` > 0 further tokens; no more than `room` since the start. logits

@@ -180,18 +180,44 @@ static const struct meter *meter_of(const struct slim_op *op)
     return NULL;
 }
 
-/* A speed is measured with everything at hand, and three times. */
-static void speed_cost(struct slim_op *op)
+/* Whether a formula asks for base.LABEL of this measurement. */
+static bool asks_base(const struct slim_formula *f, const struct slim_op *op)
 {
-    const struct measure_args *args = op->args;
+    if (!f)
+        return false;
+    if (f->op == 0)
+        return f->base && f->measure == op;
+    return asks_base(f->left, op) || asks_base(f->right, op);
+}
+
+static bool base_wanted(const struct slim_op *op)
+{
+    for (const struct slim_op *later = op->next; later; later = later->next)
+        if (asks_base(later->formula, op))
+            return true;
+    return false;
+}
+
+/* A speed is measured with everything at hand, and three times: of the input
+ * model too, where an assertion asks, which is the dense one at most. */
+static void speed_cost(struct slim_op *op, struct slim_arena *arena)
+{
+    const struct slim_shape *shapes[] = {
+        op->before, slim_shape_dense(op->before->arch, arena)
+    };
     struct slim_speed speed = speed_of(op);
 
-    op->cost.flops =
-        6.0 * (double)slim_shape_macs(op->before, (uint64_t)args->len);
-    op->cost.least = op->cost.memory =
-        slim_memory_process(op->before) +
-        slim_decoder_bytes(op->before, speed.length + speed.tokens) +
-        slim_memory_pass(op->before, speed.length, false);
+    for (size_t i = 0; i < (base_wanted(op) ? 2 : 1); i++) {
+        uint64_t memory =
+            slim_memory_process(shapes[i]) +
+            slim_decoder_bytes(shapes[i], speed.length + speed.tokens) +
+            slim_memory_pass(shapes[i], speed.length, false);
+
+        op->cost.flops +=
+            6.0 * (double)slim_shape_macs(shapes[i], speed.length);
+        if (memory > op->cost.memory)
+            op->cost.least = op->cost.memory = memory;
+    }
 }
 
 /* As many windows go through a layer at a time as MEASURE_MEMORY has room for,
@@ -219,11 +245,10 @@ static enum slim_status resolve_measure(struct slim_op *op,
 {
     const struct slim_sample *sample = slim_op_sample(op);
 
-    (void)diag;
     op->after = op->before;
     if (!sample) {
         if (meter_of(op))
-            speed_cost(op);
+            speed_cost(op, diag->arena);
         return SLIM_OK;
     }
     /* two operations for each multiply-accumulate of every token */
@@ -232,24 +257,6 @@ static enum slim_status resolve_measure(struct slim_op *op,
         (double)sample->n;
     ppl_memory(op, (uint64_t)sample->n, (uint64_t)sample->len);
     return SLIM_OK;
-}
-
-/* Whether a formula asks for base.LABEL of this measurement. */
-static bool asks_base(const struct slim_formula *f, const struct slim_op *op)
-{
-    if (!f)
-        return false;
-    if (f->op == 0)
-        return f->base && f->measure == op;
-    return asks_base(f->left, op) || asks_base(f->right, op);
-}
-
-static bool base_wanted(const struct slim_op *op)
-{
-    for (const struct slim_op *later = op->next; later; later = later->next)
-        if (asks_base(later->formula, op))
-            return true;
-    return false;
 }
 
 static enum slim_status measure_base(struct slim_metric *metric,
