@@ -120,7 +120,6 @@ enum slim_status slim_ledger_write(struct slim_run *run, const char *path)
 {
     const char *text = slim_ledger_text(run, NULL);
 
-    slim_writer_clear(path);
     return slim_file_write(path, text, strlen(text), nowhere, run->diag);
 }
 
