@@ -221,10 +221,10 @@ static void speed_cost(struct slim_op *op, struct slim_arena *arena)
 }
 
 /* As many windows go through a layer at a time as MEASURE_MEMORY has room for,
- * at least those of one call. */
-static void ppl_memory(struct slim_op *op, uint64_t windows, uint64_t length)
+ * at least those of one call. Of two models the larger counts. */
+static void ppl_memory(struct slim_op *op, const struct slim_shape *shape,
+                       uint64_t windows, uint64_t length)
 {
-    const struct slim_shape *shape = op->before;
     uint64_t together =
         length < SLIM_PASS_TOKENS ? SLIM_PASS_TOKENS / length : 1;
     uint64_t each = length * slim_pass_width(shape) * sizeof(float);
@@ -234,10 +234,12 @@ static void ppl_memory(struct slim_op *op, uint64_t windows, uint64_t length)
     uint64_t room = MEASURE_MEMORY > pass ? MEASURE_MEMORY - pass : 0;
     uint64_t streams = windows * each < room ? windows * each : room;
 
-    op->cost.least = slim_memory_process(shape) + pass + together * each;
-    op->cost.memory = slim_memory_process(shape) + pass + streams;
-    if (op->cost.memory < op->cost.least)
-        op->cost.memory = op->cost.least;
+    uint64_t least = slim_memory_process(shape) + pass + together * each;
+    uint64_t memory = slim_memory_process(shape) + pass + streams;
+
+    op->cost.least = least > op->cost.least ? least : op->cost.least;
+    memory = memory > least ? memory : least;
+    op->cost.memory = memory > op->cost.memory ? memory : op->cost.memory;
 }
 
 static enum slim_status resolve_measure(struct slim_op *op,
@@ -255,7 +257,10 @@ static enum slim_status resolve_measure(struct slim_op *op,
     op->cost.flops =
         2.0 * (double)slim_shape_macs(op->before, (uint64_t)sample->len) *
         (double)sample->n;
-    ppl_memory(op, (uint64_t)sample->n, (uint64_t)sample->len);
+    ppl_memory(op, op->before, (uint64_t)sample->n, (uint64_t)sample->len);
+    if (base_wanted(op))
+        ppl_memory(op, slim_shape_dense(op->before->arch, diag->arena),
+                   (uint64_t)sample->n, (uint64_t)sample->len);
     return SLIM_OK;
 }
 

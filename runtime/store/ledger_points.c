@@ -224,6 +224,7 @@ static void open_gathering(struct gathering *g, struct slim_run *run,
                            const struct slim_program *first,
                            const struct slim_ledger_part *parts)
 {
+    const struct slim_sweep *sweep = first->point->sweep;
     size_t room = slim_ledger_shared_room(run) + 1;
 
     for (const struct slim_program *p = first; p; p = p->next)
@@ -231,7 +232,7 @@ static void open_gathering(struct gathering *g, struct slim_run *run,
     *g = (struct gathering){ .arena = run->arena };
     g->lines = SLIM_NEW_ARRAY(run->arena, room, char *);
     g->count = slim_ledger_shared(g->lines, run, true);
-    add(g, sweep_line(g->arena, first->point->sweep));
+    add(g, sweep_line(g->arena, sweep));
     for (const struct slim_program *p = first; p; p = p->next)
         for (char **line = parts[p->point->index].lines; line && *line; line++)
             add(g, *line);
