@@ -45,13 +45,13 @@ static size_t parent_there(const char *path, struct slim_arena *arena)
     return slash ? strlen(copy) : 0;
 }
 
-/* "models" holds the model of "models/small", and "models/small" does not. */
+/* "models" holds the model of "models/small", as "models/small" does. */
 static bool holds(const char *path, const char *model)
 {
     char *outer = realpath(path, NULL), *inner = realpath(model, NULL);
     size_t length = outer ? strlen(outer) : 0;
-    bool inside = outer && inner && strlen(inner) > length &&
-                  memcmp(outer, inner, length) == 0 && inner[length] == '/';
+    bool inside = outer && inner && strncmp(outer, inner, length) == 0 &&
+                  (inner[length] == '/' || inner[length] == 0);
 
     free(outer);
     free(inner);
