@@ -15,9 +15,9 @@ struct slim_synth {
 
 /*
  * Writes DIRECTORY (which must not exist) with config.json, the tokenizer files
- * that lie beside what was described, and weights: normal with deviation sqrt(2 / (5 width)), those that
- * write to the residual stream divided by sqrt(2 layers); norms one, biases
- * zero. The same seed gives the same bytes.
+ * that lie beside what was described, and weights: normal with deviation
+ * sqrt(2 / (5 width)), those that write to the residual stream divided by
+ * sqrt(2 layers); norms one, biases zero. The same seed gives the same bytes.
  */
 SLIM_NODISCARD enum slim_status slim_synth_write(
     const char *directory, const struct slim_model_info *info,

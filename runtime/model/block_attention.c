@@ -140,7 +140,7 @@ static enum slim_status fused_backward(struct slim_step *step,
                                 SLIM_ATTENTION_QKV_BIAS);
 }
 
-/* Beside q, k, v and the heads' outputs of one fused projection. */
+/* q, k, v and the heads' outputs, and where it is fused their projection. */
 static size_t attention_works(const struct slim_step *step)
 {
     struct slim_heads count = slim_node_heads(step->layer->shape, step->node);

@@ -124,11 +124,11 @@ static void fold_item(void *context, size_t i, size_t worker)
     forget(collected);
 }
 
-static enum slim_status fold(const struct folding *f)
+static enum slim_status fold(struct folding *f)
 {
     bool enough = true;
 
-    slim_parallel(f->count, f->numbers, fold_item, (void *)f);
+    slim_parallel(f->count, f->numbers, fold_item, f);
     for (size_t i = 0; i < f->count; i++)
         enough = enough && f->items[i].enough;
     return enough ? SLIM_OK : slim_scoring_no_memory(f->taylor->scoring);
