@@ -60,14 +60,11 @@ static enum slim_status tapes_fit(struct slim_trainer *trainer, size_t tokens)
 static enum slim_status reserve(struct slim_trainer *trainer, size_t tokens)
 {
     const struct slim_arch *arch = trainer->model->shape->arch;
-    size_t widest = 0;
+    size_t widest = slim_pass_width(trainer->model->shape);
     bool ok = true;
 
     if (tokens <= trainer->capacity)
         return SLIM_OK;
-    for (size_t s = 0; s < arch->site_count; s++)
-        if (trainer->model->shape->sites[s] > widest)
-            widest = trainer->model->shape->sites[s];
     for (size_t i = 0; i < arch->layers + 2; i++) {
         free(trainer->inputs[i]);
         trainer->inputs[i] = malloc(tokens * widest * sizeof(float));
