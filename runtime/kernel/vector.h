@@ -54,21 +54,17 @@ SLIM_INLINE double slim_lanes_sum_f64(const double *lane)
 }
 
 /*
- * exp(x) for x in [-87, 88]; beyond, the value at the end of the range. NaN
- * stays NaN. Within 2 ulp.
+ * exp(x) for x in [-87, 88], within 2 ulp. NaN stays NaN.
  *
  * With n the integer nearest to x / ln 2 and r = x - n ln 2, |r| < 0.35:
  * exp(x) = 2^n exp(r), and the Taylor polynomial of degree 7 is within 6e-9 of
  * exp(r). Adding 1.5 * 2^23 rounds to an integer in the low bits. ln 2 is in
  * two parts, of which the first has few enough bits for n times it to be exact.
  */
-SLIM_INLINE float slim_expf(float x)
+SLIM_INLINE float slim_expf_inside(float x)
 {
     const float round = 12582912.0f, ln2_high = 0.693359375f,
                 ln2_low = -2.12194440e-4f;
-
-    x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
     float shifted = x * 1.44269504f + round;
     float n = shifted - round;
     float r = x - n * ln2_high - n * ln2_low;
@@ -89,6 +85,14 @@ SLIM_INLINE float slim_expf(float x)
     bits = (bits + 127u) << 23;
     memcpy(&scale, &bits, sizeof scale);
     return p * scale;
+}
+
+/* The same for every x: beyond the range, the value at its end. */
+SLIM_INLINE float slim_expf(float x)
+{
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    return slim_expf_inside(x);
 }
 
 #endif
