@@ -6,6 +6,9 @@
 
 #include <jansson.h>
 
+/* "v" of a run.json: what is written, and the newest that is read. */
+enum { SLIM_RESULTS_VERSION = 1 };
+
 /* Parses text that must be one JSON value without duplicate keys. Errors name
  * the file with line and column. The caller owns *out (json_decref). */
 SLIM_NODISCARD enum slim_status slim_json_parse(json_t **out,

@@ -22,6 +22,29 @@ static enum slim_status not_results(struct slim_diag *diag, const char *path)
                      path);
 }
 
+static bool is_newer(const json_t *record)
+{
+    return json_is_string(json_object_get(record, "slimc")) &&
+           json_integer_value(json_object_get(record, "v")) >
+               SLIM_RESULTS_VERSION;
+}
+
+static enum slim_status newer_results(struct slim_diag *diag, const char *path,
+                                      const json_t *record)
+{
+    struct slim_error *error = slim_error(
+        diag, "F605", nowhere,
+        "\"%s\" has results of version %lld; this slimc reads up to %d", path,
+        (long long)json_integer_value(json_object_get(record, "v")),
+        SLIM_RESULTS_VERSION);
+
+    slim_error_hint(diag, error,
+                    "slimc %s wrote them: read them with that, or run the "
+                    "recipe again with this one.",
+                    text_of(record, "slimc"));
+    return SLIM_FAILED;
+}
+
 static bool is_point(const json_t *point)
 {
     return json_is_object(point) &&
@@ -75,6 +98,8 @@ enum slim_status slim_report_read(json_t **out, const char *path,
         path = slim_path_join(diag->arena, path, "run.json");
     if (slim_json_read(out, path, (size_t)1 << 30, nowhere, diag) != SLIM_OK)
         return SLIM_FAILED;
+    if (is_newer(*out))
+        return newer_results(diag, path, *out);
     return is_record(*out) ? SLIM_OK : not_results(diag, path);
 }
 

@@ -198,7 +198,7 @@ json_t *slim_record_head(const struct slim_run *run)
         json_array_append_new(axes,
                               json_string(program->point->sweep->axes[i]));
     return json_pack("{s:s,s:i,s:s,s:{s:s,s:s,s:I,s:I,s:o},s:s,s:o}", "slimc",
-                     PACKAGE_VERSION, "v", 1, "recipe",
+                     PACKAGE_VERSION, "v", SLIM_RESULTS_VERSION, "recipe",
                      slim_path_base(program->source->name), "model", "name",
                      input->name, "family", input->arch->family, "params",
                      (json_int_t)slim_shape_params(input->shape), "layers",
