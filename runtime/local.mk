@@ -10,6 +10,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
 %C%_libkernel_a_SOURCES = \
     %D%/kernel/bf16.c \
     %D%/kernel/bf16.h \
+    %D%/kernel/bf16_amx.c \
+    %D%/kernel/bf16_amx.h \
     %D%/kernel/bf16_attention.c \
     %D%/kernel/bf16_linear.c \
     %D%/kernel/blas.c \

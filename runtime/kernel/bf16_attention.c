@@ -6,6 +6,7 @@
 
 #if defined(HAVE_DNNL) && defined(__x86_64__) && defined(__GNUC__)
 
+#include "runtime/kernel/bf16_amx.h"
 #include "runtime/kernel/blas_attention.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
@@ -24,8 +25,10 @@
 #define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 #define BF16_INLINE BF16 static inline __attribute__((always_inline))
 
-/* A product is made of strips of ROWS rows and up to WIDE vectors of LANES. */
+/* A product is made of strips of ROWS rows and up to WIDE vectors of LANES, or,
+ * in tile registers, of SLIM_AMX_ROWS; MOST_ROWS and PAIRS suit both. */
 enum { LANES = 16, ROWS = 4, WIDE = 4, PANEL = LANES * WIDE };
+enum { MOST_ROWS = SLIM_AMX_ROWS, PAIRS = SLIM_AMX_LANES, STEP = 2 * PAIRS };
 enum { QUERIES = PANEL, KEYS = 256 };
 
 /*
@@ -36,12 +39,13 @@ enum { QUERIES = PANEL, KEYS = 256 };
  */
 struct packed {
     uint32_t *keys, *values;
-    size_t deep, wide;                     /* dim in whole pairs, in LANES */
+    size_t deep, wide;                     /* dim in whole STEPs, in LANES */
     const struct slim_token_block *panels; /* of all sequences */
     size_t count;
 };
 
 struct forward {
+    bool tiled; /* products are made in tile registers */
     float *o, *lse;
     const float *q, *k, *v;
     const struct slim_attention_shape *shape;
@@ -234,32 +238,45 @@ BF16 static void absorb(struct room *room, const struct slim_logits *block,
         room->sum[r] =
             room->sum[r] * (double)fade +
             (double)exponentials(room->p + r * KEYS, s, factor, top, lo, hi,
-                                 slim_tiles(block->keys, LANES) * LANES);
+                                 slim_tiles(block->keys, STEP) * STEP);
     }
 }
 
-/* s = q k^T of a block; keys: its first panel. */
-BF16 static void logits(struct room *room, const struct packed *packed,
-                        const struct slim_logits *block, const uint32_t *keys)
+/* c[rows, n vectors] (+)= a b, as strip, with any number of rows. */
+static void strips(const struct forward *f, float *c, size_t ldc,
+                   const uint16_t *a, size_t lda, const uint32_t *b, size_t ldb,
+                   size_t rows, size_t pairs, size_t n, bool add)
 {
+    if (f->tiled)
+        for (size_t r = 0; r < rows; r += SLIM_AMX_ROWS)
+            slim_amx_strip(c + r * ldc, ldc, a + r * lda, lda, b, ldb, pairs, n,
+                           add);
+    else
+        for (size_t r = 0; r < rows; r += ROWS)
+            strip(c + r * ldc, ldc, a + r * lda, lda, b, ldb, pairs, n, add);
+}
+
+/* s = q k^T of a block; keys: its first panel. */
+static void logits(struct room *room, const struct forward *f,
+                   const struct slim_logits *block, const uint32_t *keys)
+{
+    size_t deep = f->packed.deep;
+
     for (size_t j = 0; j < block->keys; j += PANEL)
-        for (size_t r = 0; r < block->queries; r += ROWS)
-            strip(room->s + r * KEYS + j, KEYS, room->q + r * packed->deep,
-                  packed->deep, keys + j * packed->deep / 2, PANEL,
-                  packed->deep / 2, WIDE, false);
+        strips(f, room->s + j, KEYS, room->q, deep, keys + j * deep / 2, PANEL,
+               block->queries, deep / 2, WIDE, false);
 }
 
 /* o += p v */
-BF16 static void gather(struct room *room, const struct packed *packed,
-                        const struct slim_logits *block, const uint32_t *values)
+static void gather(struct room *room, const struct forward *f,
+                   const struct slim_logits *block, const uint32_t *values)
 {
-    size_t wide = packed->wide;
+    size_t wide = f->packed.wide;
 
     for (size_t d = 0; d < wide; d += PANEL)
-        for (size_t r = 0; r < block->queries; r += ROWS)
-            strip(room->o + r * wide + d, wide, room->p + r * KEYS, KEYS,
-                  values + d, wide, slim_tiles(block->keys, 2),
-                  (wide - d) / LANES, true);
+        strips(f, room->o + d, wide, room->p, KEYS, values + d, wide,
+               block->queries, slim_tiles(block->keys, STEP) * PAIRS,
+               slim_least((wide - d) / LANES, WIDE), true);
 }
 
 BF16 static void round_row(uint16_t *out, const float *x, size_t count)
@@ -274,12 +291,13 @@ BF16 static void round_row(uint16_t *out, const float *x, size_t count)
 }
 
 /* Queries of one head, rounded, and nothing yet of their sums; zeros up to
- * whole ROWS. */
+ * MOST_ROWS. */
 static void start(struct room *room, const struct forward *f,
                   const struct slim_token_block *b, size_t h)
 {
     size_t dim = f->shape->dim, deep = f->packed.deep;
-    size_t count = b->last - b->first, rows = slim_tiles(count, ROWS) * ROWS;
+    size_t count = b->last - b->first,
+           rows = slim_tiles(count, MOST_ROWS) * MOST_ROWS;
 
     memset(room->q, 0, rows * deep * sizeof(*room->q));
     memset(room->p + count * KEYS, 0, (rows - count) * KEYS * sizeof(*room->p));
@@ -329,6 +347,8 @@ static void forward_tile(void *context, size_t tile, size_t worker)
                              .slope = shape->slopes ? shape->slopes[h] : 0 };
     size_t first = slim_first_key(shape->window, b->start, b->first);
 
+    if (f->tiled)
+        slim_amx_open();
     start(&room, f, b, h);
     /* queries and panels are of the same length, and so are their numbers */
     for (s.key = first - (first - b->start) % KEYS; s.key < slim_last_key(b);
@@ -337,12 +357,13 @@ static void forward_tile(void *context, size_t tile, size_t worker)
         size_t at = kv * packed->count + panel;
 
         s.keys = slim_least(slim_last_key(b) - s.key, KEYS);
-        logits(&room, packed, &s, packed->keys + at * PANEL * packed->deep / 2);
+        logits(&room, f, &s, packed->keys + at * PANEL * packed->deep / 2);
         absorb(&room, &s, shape->scale, packed->wide);
-        gather(&room, packed, &s,
-               packed->values + at * PANEL * packed->wide / 2);
+        gather(&room, f, &s, packed->values + at * PANEL * packed->wide / 2);
     }
     finish(&room, f, b, h);
+    if (f->tiled)
+        slim_amx_close();
 }
 
 /* Two numbers, rounded, as one word: the first in its low half. */
@@ -397,7 +418,7 @@ static void pack(struct forward *f)
     struct packed *packed = &f->packed;
     size_t tiles = shape->kv_heads * packed->count;
 
-    packed->deep = slim_tiles(shape->dim, 2) * 2;
+    packed->deep = slim_tiles(shape->dim, STEP) * STEP;
     packed->wide = slim_tiles(shape->dim, LANES) * LANES;
     packed->keys = SLIM_SCRATCH(tiles * PANEL * packed->deep / 2, uint32_t);
     packed->values = SLIM_SCRATCH(tiles * PANEL * packed->wide / 2, uint32_t);
@@ -414,7 +435,13 @@ void slim_bf16_attention(float *o, float *lse, const float *q, const float *k,
                          const struct slim_attention_shape *shape)
 {
     struct forward f = {
-        .o = o, .lse = lse, .q = q, .k = k, .v = v, .shape = shape
+        .tiled = slim_amx_here(),
+        .o = o,
+        .lse = lse,
+        .q = q,
+        .k = k,
+        .v = v,
+        .shape = shape,
     };
     struct slim_token_block *blocks =
         slim_token_blocks(shape, PANEL, &f.packed.count);

@@ -1,6 +1,7 @@
 /* kernel_bf16.c - products in bf16 against the reference on rounded operands,
  * and against themselves on another number of threads */
 #include "runtime/kernel/bf16.h"
+#include "runtime/kernel/bf16_amx.h"
 #include "runtime/kernel/kernel.h"
 #include "tests/kernel_cases.h"
 #include "tests/support.h"
@@ -302,6 +303,42 @@ static void attention(void **state)
     assert_true(cases > 0);
 }
 
+/* Small whole numbers, so that sums are exact in any order. */
+static void tiles_multiply(void **state)
+{
+    enum { PAIRS = 2 * SLIM_AMX_LANES, N = SLIM_AMX_WIDE * SLIM_AMX_LANES };
+    uint16_t a[SLIM_AMX_ROWS][2 * PAIRS];
+    uint16_t b[PAIRS][N][2];
+    float c[SLIM_AMX_ROWS][N];
+
+    (void)state;
+    if (!slim_amx_here())
+        skip();
+    for (size_t i = 0; i < sizeof(a) / sizeof(a[0][0]); i++)
+        (&a[0][0])[i] = slim_bf16_one((float)(i % 7) - 3);
+    for (size_t i = 0; i < sizeof(b) / sizeof(b[0][0][0]); i++)
+        (&b[0][0][0])[i] = slim_bf16_one((float)(i % 11) - 5);
+    for (size_t n = 1; n <= SLIM_AMX_WIDE; n++) {
+        for (size_t i = 0; i < SLIM_AMX_ROWS * N; i++)
+            (&c[0][0])[i] = (float)i;
+        slim_amx_open();
+        slim_amx_strip(&c[0][0], N, &a[0][0], 2 * PAIRS,
+                       (const uint32_t *)(const void *)b, N, PAIRS, n,
+                       n % 2 == 0);
+        slim_amx_close();
+        for (size_t i = 0; i < SLIM_AMX_ROWS * N; i++) {
+            size_t row = i / N, column = i % N;
+            bool made = column < n * SLIM_AMX_LANES;
+            float sum = made && n % 2 != 0 ? 0 : (float)i;
+
+            for (size_t k = 0; made && k < 2 * PAIRS; k++)
+                sum += slim_bf16_widened(a[row][k]) *
+                       slim_bf16_widened(b[k / 2][column][k % 2]);
+            assert_true(c[row][column] == sum);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +347,7 @@ int main(void)
         cmocka_unit_test(same_bits_on_any_threads),
         cmocka_unit_test(losses),
         cmocka_unit_test(attention),
+        cmocka_unit_test(tiles_multiply),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
