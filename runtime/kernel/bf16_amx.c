@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define AMX __attribute__((target("amx-tile,amx-bf16")))
+#define AMX_INLINE AMX static inline __attribute__((always_inline))
 
 /* The kernel has room for tiles only for processes that ask (Linux,
  * Documentation/arch/x86/xstate.rst). */
@@ -66,29 +67,50 @@ AMX void slim_amx_close(void)
     if (n > 3)                                                                 \
         do                                                                     \
         (3)
-#define LOAD(i) _tile_loadd(i, c + (i)*SLIM_AMX_LANES, ldc * sizeof(*c))
+#define LOAD(i) _tile_loadd(i, c + (size_t)(i)*SLIM_AMX_LANES, ldc * sizeof(*c))
 #define ZERO(i) _tile_zero(i)
-#define STORE(i) _tile_stored(i, c + (i)*SLIM_AMX_LANES, ldc * sizeof(*c))
 #define MULTIPLY(i)                                                            \
     do {                                                                       \
-        _tile_loadd(5, b + p * ldb + (i)*SLIM_AMX_LANES, ldb * sizeof(*b));    \
+        _tile_loadd(5, b + (size_t)(i)*SLIM_AMX_LANES, ldb * sizeof(*b));      \
         _tile_dpbf16ps(i, 4, 5);                                               \
     } while (0)
+#define STORE(i)                                                               \
+    _tile_stored(i, c + (size_t)(i)*SLIM_AMX_LANES, ldc * sizeof(*c))
+
+AMX_INLINE void load_sums(const float *c, size_t ldc, size_t n)
+{
+    EVERY_SUM(LOAD);
+}
+
+AMX_INLINE void clear_sums(size_t n)
+{
+    EVERY_SUM(ZERO);
+}
+
+/* Adds the product of one tile of a and n of b. */
+AMX_INLINE void multiply(const uint16_t *a, size_t lda, const uint32_t *b,
+                         size_t ldb, size_t n)
+{
+    _tile_loadd(4, a, lda * sizeof(*a));
+    EVERY_SUM(MULTIPLY);
+}
+
+AMX_INLINE void store_sums(float *c, size_t ldc, size_t n)
+{
+    EVERY_SUM(STORE);
+}
 
 AMX void slim_amx_strip(float *c, size_t ldc, const uint16_t *a, size_t lda,
                         const uint32_t *b, size_t ldb, size_t pairs, size_t n,
                         bool add)
 {
-    if (add) {
-        EVERY_SUM(LOAD);
-    } else {
-        EVERY_SUM(ZERO);
-    }
-    for (size_t p = 0; p < pairs; p += SLIM_AMX_LANES) {
-        _tile_loadd(4, a + 2 * p, lda * sizeof(*a));
-        EVERY_SUM(MULTIPLY);
-    }
-    EVERY_SUM(STORE);
+    if (add)
+        load_sums(c, ldc, n);
+    else
+        clear_sums(n);
+    for (size_t p = 0; p < pairs; p += SLIM_AMX_LANES)
+        multiply(a + 2 * p, lda, b + p * ldb, ldb, n);
+    store_sums(c, ldc, n);
 }
 
 #else
