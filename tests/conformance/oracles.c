@@ -298,6 +298,8 @@ static void print_table(void)
 int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[MOST];
+
+    (void)slim_blas_fix(argv); /* minutes, where OpenBLAS takes an old core */
     size_t count = collect(tests, argc, argv);
 
     if (count == 0) {
