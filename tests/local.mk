@@ -75,6 +75,7 @@ slim_tests = \
     %D%/unit/kernel_bf16 \
     %D%/unit/kernel_blas \
     %D%/unit/kernel_corename \
+    %D%/unit/kernel_threads \
     %D%/unit/lang_doc \
     %D%/unit/lang_fix \
     %D%/unit/lang_parse \

@@ -1,6 +1,5 @@
 /* eigen.c - dense problems in f64: eigenvectors, orthogonal bases, products */
 #include "base/random.h"
-#include "base/trace.h"
 #include "base/work.h"
 #include "runtime/kernel/kernel.h"
 #include "runtime/kernel/parallel.h"
@@ -101,11 +100,8 @@ bool slim_eigh(double *a, double *values, size_t n)
     if (n == 0)
         return true;
     slim_blas_alone();
-    slim_trace_begin("kernel", "eigenvectors of %zu x %zu", n, n);
     slim_work_operations(10 * (uint64_t)n * n * n);
-    bool solved = solvable(a, n) && divide_and_conquer(a, values, n);
-    slim_trace_end();
-    if (!solved)
+    if (!solvable(a, n) || !divide_and_conquer(a, values, n))
         return false;
     reverse(a, values, n);
     for (size_t i = 0; i < n; i++)

@@ -18,6 +18,15 @@ void slim_parallel(size_t tiles, double work,
                    void (*body)(void *context, size_t tile, size_t worker),
                    void *context);
 
+/*
+ * narrow(context) on a thread of its own, for what cannot be divided, while this
+ * one runs wide(context) on the others; returns after both. Neither may read
+ * what the other writes. With one thread, or where no other can be had, they
+ * run one after the other.
+ */
+void slim_beside(void (*narrow)(void *context), void (*wide)(void *context),
+                 void *context);
+
 /* Makes BLAS and LAPACK calls of this thread run on it alone. */
 void slim_blas_alone(void);
 

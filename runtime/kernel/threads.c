@@ -4,11 +4,14 @@
 
 #include <cblas.h>
 #include <omp.h>
+#include <pthread.h>
 
 /* Operations below which waking threads costs more than they bring. */
 static const double WORTH_THREADS = 1e5;
 
 static size_t chosen; /* 0: as many as there are cores */
+/* Of this thread, while another works beside it; 0: all. */
+static _Thread_local size_t share;
 
 void slim_threads_set(size_t threads)
 {
@@ -17,6 +20,8 @@ void slim_threads_set(size_t threads)
 
 size_t slim_threads(void)
 {
+    if (share != 0)
+        return share;
     if (chosen != 0)
         return chosen;
     int cores = omp_get_num_procs();
@@ -57,4 +62,39 @@ void slim_parallel(size_t tiles, double work,
 #pragma omp parallel for num_threads((int)threads) schedule(dynamic, 1)
     for (size_t tile = 0; tile < tiles; tile++)
         body(context, tile, (size_t)omp_get_thread_num());
+}
+
+struct narrow {
+    void (*body)(void *context);
+    void *context;
+};
+
+static void *run_narrow(void *context)
+{
+    const struct narrow *narrow = context;
+
+    share = 1;
+    slim_blas_alone();
+    narrow->body(narrow->context);
+    return NULL;
+}
+
+void slim_beside(void (*narrow)(void *context), void (*wide)(void *context),
+                 void *context)
+{
+    struct narrow aside = { narrow, context };
+    size_t threads = slim_threads();
+    pthread_t thread;
+
+    slim_blas_alone();
+    if (threads < 2 || pthread_create(&thread, NULL, run_narrow, &aside) != 0) {
+        narrow(context);
+        wide(context);
+        return;
+    }
+    size_t before = share;
+    share = threads - 1;
+    wide(context);
+    share = before;
+    (void)pthread_join(thread, NULL);
 }

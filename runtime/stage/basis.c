@@ -83,8 +83,8 @@ static bool turn(struct slim_basis *basis, size_t count, uint64_t seed)
     return ok;
 }
 
-enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
-                                double *gram, size_t width, size_t kept,
+enum slim_status slim_basis_pca(struct slim_basis *out, const double *vectors,
+                                size_t width, size_t kept,
                                 const struct slim_op *rotate, size_t site,
                                 struct slim_diag *diag)
 {
@@ -92,7 +92,7 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
     const struct slim_sample *sample = slim_op_sample(rotate);
     uint64_t seed = sample ? (uint64_t)sample->seed : 0;
 
-    if (!slim_eigh(gram, values, width))
+    if (!vectors)
         return slim_fail(diag, "R201", rotate->span,
                          "the eigenvalue problem of site %zu was not solved",
                          site);
@@ -102,7 +102,7 @@ enum slim_status slim_basis_pca(struct slim_basis *out, double *values,
     if (!out->q)
         return slim_fail(diag, "O001", rotate->span,
                          "out of memory for a basis of %zu x %zu", width, kept);
-    first_columns(out->q, gram, width, width, kept);
+    first_columns(out->q, vectors, width, width, kept);
     if (args->orient == SLIM_ORIENT_RANDOM &&
         !turn(out, slim_rotate_kept(rotate, site, kept), seed + 1000003 * site))
         return slim_fail(diag, "R202", rotate->span,
@@ -248,23 +248,34 @@ enum slim_status slim_rotate_tensor(struct slim_model *to,
     return status;
 }
 
+/* SLIM_ROTATE_READERS or _WRITERS; 0 where it does not touch the stream. */
+static unsigned sort_of(const struct slim_model *model,
+                        const struct slim_tensor *tensor)
+{
+    bool rows = slim_on_stream(model, tensor, 0);
+
+    if (!rows && !slim_on_stream(model, tensor, 1))
+        return 0;
+    return rows || slim_tensor_is_table(tensor) ? SLIM_ROTATE_WRITERS
+                                                : SLIM_ROTATE_READERS;
+}
+
 enum slim_status slim_rotate_node(struct slim_model *to,
                                   struct slim_model *from,
-                                  const struct slim_node *node,
+                                  const struct slim_node *node, unsigned which,
                                   const struct slim_basis *in,
                                   const struct slim_basis *out,
                                   const float *gain, struct slim_diag *diag)
 {
+    if (node->kind == SLIM_BLOCK_ADD || node->kind == SLIM_BLOCK_NORM)
+        return SLIM_OK;
     for (size_t i = 0; i < SLIM_SLOTS; i++) {
         const struct slim_tensor *tensor = node->slots[i];
 
-        if (!tensor || node->kind == SLIM_BLOCK_ADD ||
-            node->kind == SLIM_BLOCK_NORM)
-            continue;
-        bool reads = slim_on_stream(from, tensor, 1);
-        if (!reads && !slim_on_stream(from, tensor, 0))
+        if (!tensor || !(sort_of(from, tensor) & which))
             continue;
         bool table = slim_tensor_is_table(tensor);
+        bool reads = slim_on_stream(from, tensor, 1);
         if (slim_rotate_tensor(to, from, tensor, table ? out : in,
                                table ? NULL : out, reads ? gain : NULL,
                                diag) != SLIM_OK)

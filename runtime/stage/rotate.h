@@ -39,18 +39,15 @@ struct slim_basis {
 void slim_basis_free(struct slim_basis *basis);
 
 /*
- * Basis of a site by PCA: the eigenvectors of gram[width, width], which then
- * holds them as columns, largest first, cut to `kept` columns. values[width]
- * receives the eigenvalues. orient=random turns the columns that the slice
- * after `rotate` will keep (the subspace stays the same): Q R, R =
+ * Basis of a site by PCA: of vectors[width, width], the eigenvectors of the
+ * stream's second moments as columns, largest first, the first `kept`; NULL
+ * where they were not found, which fails. orient=random turns the columns that
+ * the slice after `rotate` will keep (the subspace stays the same): Q R, R =
  * blockdiag(U, I).
  */
-SLIM_NODISCARD enum slim_status slim_basis_pca(struct slim_basis *out,
-                                               double *values, double *gram,
-                                               size_t width, size_t kept,
-                                               const struct slim_op *rotate,
-                                               size_t site,
-                                               struct slim_diag *diag);
+SLIM_NODISCARD enum slim_status slim_basis_pca(
+    struct slim_basis *out, const double *vectors, size_t width, size_t kept,
+    const struct slim_op *rotate, size_t site, struct slim_diag *diag);
 
 /* Whether dimension `d` of a tensor is the residual stream. */
 bool slim_on_stream(const struct slim_model *model,
@@ -70,10 +67,15 @@ SLIM_NODISCARD enum slim_status slim_rotate_tensor(
     const struct slim_tensor *tensor, const struct slim_basis *in,
     const struct slim_basis *out, const float *gain, struct slim_diag *diag);
 
-/* Rotates every tensor of a node that touches the stream. `gain` as above. */
+/* Tensors that touch the stream: those that it is read with alone, and those
+ * that write to it, tables among them. */
+enum { SLIM_ROTATE_READERS = 1, SLIM_ROTATE_WRITERS = 2 };
+
+/* Rotates a node's tensors of the sorts in `which`. `in`, `out`, `gain` as
+ * above. */
 SLIM_NODISCARD enum slim_status slim_rotate_node(
     struct slim_model *to, struct slim_model *from,
-    const struct slim_node *node, const struct slim_basis *in,
+    const struct slim_node *node, unsigned which, const struct slim_basis *in,
     const struct slim_basis *out, const float *gain, struct slim_diag *diag);
 
 /* The weight of a norm node, its offset added: [width]; all ones where it has

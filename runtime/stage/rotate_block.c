@@ -10,6 +10,9 @@
  */
 #include "runtime/stage/walk.h"
 
+#include "base/trace.h"
+#include "runtime/kernel/parallel.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,24 +128,9 @@ static double share(const double *values, size_t width, size_t kept)
     return all > 0.0 ? inside / all : 1.0;
 }
 
-/* The basis of site `site` from the Gram matrix; the stream is cut to it. */
-static enum slim_status choose(struct slim_basis *next, struct slim_walk *walk,
-                               size_t site)
-{
-    size_t width = walk->stream.width, kept = walk->shape->sites[site];
-    double *values = walk->rotation->values[site];
-
-    if (slim_basis_pca(next, values, walk->gram, width, kept, walk->op, site,
-                       walk->run->diag) != SLIM_OK)
-        return SLIM_FAILED;
-    walk->rotation->kept[site] = share(values, width, kept);
-    /* it holds the eigenvectors now */
-    return project(walk, walk->gram, kept);
-}
-
-static enum slim_status rotate_reader(struct slim_walk *walk,
-                                      const struct slim_node *node,
-                                      const struct slim_basis *out)
+static enum slim_status turn_node(struct slim_walk *walk,
+                                  const struct slim_node *node, unsigned which,
+                                  const struct slim_basis *out)
 {
     const struct slim_node *norm =
         slim_feeding_norm(walk->from->shape->arch, node);
@@ -151,10 +139,61 @@ static enum slim_status rotate_reader(struct slim_walk *walk,
 
     if (norm && !gain)
         return SLIM_FAILED;
-    enum slim_status status = slim_rotate_node(
-        walk->to, walk->from, node, &walk->here, out, gain, walk->run->diag);
+    enum slim_status status =
+        slim_rotate_node(walk->to, walk->from, node, which, &walk->here, out,
+                         gain, walk->run->diag);
     free(gain);
     return status;
+}
+
+/* Nodes first..last, of which the last adds to the stream at `site`. What they
+ * read with is turned by the basis that there is, while the next is found. */
+struct segment {
+    struct slim_walk *walk;
+    size_t first, last, site;
+    bool solved;
+    enum slim_status turned;
+};
+
+static void solve(void *context)
+{
+    struct segment *s = context;
+
+    s->solved = slim_eigh(s->walk->gram, s->walk->rotation->values[s->site],
+                          s->walk->stream.width);
+}
+
+static enum slim_status turn(const struct segment *s, unsigned which,
+                             const struct slim_basis *out)
+{
+    const struct slim_node *nodes = s->walk->from->shape->arch->nodes;
+
+    for (size_t i = s->first; i <= s->last; i++)
+        if (turn_node(s->walk, &nodes[i], which, out) != SLIM_OK)
+            return SLIM_FAILED;
+    return SLIM_OK;
+}
+
+static void turn_readers(void *context)
+{
+    struct segment *s = context;
+
+    s->turned = turn(s, SLIM_ROTATE_READERS, NULL);
+}
+
+/* The site's basis from its eigenvectors, which the Gram matrix holds now; the
+ * stream is cut to it. */
+static enum slim_status choose(struct slim_basis *next, const struct segment *s)
+{
+    struct slim_walk *walk = s->walk;
+    size_t width = walk->stream.width, kept = walk->shape->sites[s->site];
+
+    if (slim_basis_pca(next, s->solved ? walk->gram : NULL, width, kept,
+                       walk->op, s->site, walk->run->diag) != SLIM_OK)
+        return SLIM_FAILED;
+    walk->rotation->kept[s->site] =
+        share(walk->rotation->values[s->site], width, kept);
+    return project(walk, walk->gram, kept);
 }
 
 /* S = Q_here^T Q_next, [kept here, kept next]: takes the stream from one basis
@@ -207,22 +246,33 @@ static enum slim_status flow(struct slim_walk *walk, long layer, size_t first,
     return status;
 }
 
-/* Nodes first..last of a layer, of which the last adds to the stream. */
+/* From the Gram matrix to the basis, with what can be done meanwhile. */
+static enum slim_status find_basis(struct slim_basis *next, struct segment *s)
+{
+    size_t width = s->walk->stream.width;
+
+    slim_trace_begin("kernel", "eigenvectors of %zu x %zu", width, width);
+    slim_beside(solve, turn_readers, s);
+    slim_trace_end();
+    return s->turned == SLIM_OK ? choose(next, s) : SLIM_FAILED;
+}
+
 static enum slim_status walk_segment(struct slim_walk *walk, long layer,
                                      size_t first, size_t last)
 {
-    const struct slim_arch *arch = walk->from->shape->arch;
+    const struct slim_node *add = &walk->from->shape->arch->nodes[last];
+    struct segment s = { walk, first, last, add->site_out, false, SLIM_OK };
     size_t width = walk->stream.width;
     struct slim_basis next = { 0 };
 
     memset(walk->gram, 0, width * width * sizeof(*walk->gram));
     enum slim_status status = flow(walk, layer, first, last);
     if (status == SLIM_OK)
-        status = choose(&next, walk, arch->nodes[last].site_out);
-    for (size_t i = first; status == SLIM_OK && i <= last; i++)
-        status = rotate_reader(walk, &arch->nodes[i], &next);
+        status = find_basis(&next, &s);
     if (status == SLIM_OK)
-        status = set_shortcut(walk, &arch->nodes[last], &next);
+        status = turn(&s, SLIM_ROTATE_WRITERS, &next);
+    if (status == SLIM_OK)
+        status = set_shortcut(walk, add, &next);
     slim_basis_free(&walk->here);
     walk->here = next;
     return status;
@@ -282,14 +332,19 @@ static enum slim_status walk_embedding(struct slim_walk *walk,
 {
     const struct slim_arch *arch = from->shape->arch;
 
+    struct segment s = { .walk = walk };
+
     if (slim_layer_load(walk->layer, from, -1, walk->run->diag) != SLIM_OK ||
         slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op) !=
-            SLIM_OK ||
-        choose(&walk->here, walk, 0) != SLIM_OK)
+            SLIM_OK)
+        return SLIM_FAILED;
+    solve(&s);
+    if (choose(&walk->here, &s) != SLIM_OK)
         return SLIM_FAILED;
     for (size_t i = 0; i < arch->layer_first[0]; i++)
-        if (slim_rotate_node(walk->to, from, &arch->nodes[i], NULL, &walk->here,
-                             NULL, walk->run->diag) != SLIM_OK)
+        if (slim_rotate_node(walk->to, from, &arch->nodes[i],
+                             SLIM_ROTATE_WRITERS, NULL, &walk->here, NULL,
+                             walk->run->diag) != SLIM_OK)
             return SLIM_FAILED;
     return SLIM_OK;
 }
@@ -343,7 +398,8 @@ static enum slim_status walk_all(struct slim_walk *walk)
              slim_walk_end_unit(walk, layer + 2) != SLIM_OK))
             return SLIM_FAILED;
     for (size_t i = arch->layer_first[arch->layers]; i < arch->node_count; i++)
-        if (rotate_reader(walk, &arch->nodes[i], NULL) != SLIM_OK)
+        if (turn_node(walk, &arch->nodes[i], SLIM_ROTATE_READERS, NULL) !=
+            SLIM_OK)
             return SLIM_FAILED;
     walk->to->shape = walk->shape;
     return SLIM_OK;

@@ -6,6 +6,8 @@
  * token's vector divided by its RMS, which is what the norm hands on.
  */
 #include "runtime/stage/rotate.h"
+
+#include "base/trace.h"
 #include "runtime/store/activations.h"
 #include "runtime/store/journal.h"
 
@@ -215,8 +217,9 @@ static enum slim_status rotate_nodes(struct slim_model *to,
             return SLIM_FAILED;
         if (norm && !(gain = slim_norm_gain(from, norm, diag)))
             return SLIM_FAILED;
-        enum slim_status status =
-            slim_rotate_node(to, from, node, basis, basis, gain, diag);
+        enum slim_status status = slim_rotate_node(
+            to, from, node, SLIM_ROTATE_READERS | SLIM_ROTATE_WRITERS, basis,
+            basis, gain, diag);
         free(gain);
         if (status != SLIM_OK)
             return status;
@@ -238,9 +241,12 @@ static enum slim_status turn_model(struct slim_model **out,
     *out = slim_model_copy(gather->from);
     if (!*rotation || !*out)
         return slim_fail(diag, "O001", gather->op->span, "out of memory");
+    slim_trace_begin("kernel", "eigenvectors of %zu x %zu", width, width);
+    bool solved = slim_eigh(gather->gram, (*rotation)->values[0], width);
+    slim_trace_end();
     enum slim_status status =
-        slim_basis_pca(&basis, (*rotation)->values[0], gather->gram, width,
-                       width, gather->op, 0, diag);
+        slim_basis_pca(&basis, solved ? gather->gram : NULL, width, width,
+                       gather->op, 0, diag);
     if (status == SLIM_OK)
         status = rotate_nodes(*out, gather->from, &basis, diag);
     (*rotation)->kept[0] = 1.0;
