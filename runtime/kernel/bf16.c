@@ -70,6 +70,7 @@ const struct slim_kernels *slim_kernels_bf16(void)
     table.narrow = &narrow;
     table.attention = slim_bf16_attention;
     table.attention_grad = slim_bf16_attention_grad;
+    table.gram = slim_bf16_gram;
     return &table;
 }
 

@@ -45,6 +45,8 @@ void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                               const float *o, const float *lse,
                               const struct slim_attention_shape *shape);
 
+void slim_bf16_gram(double *c, const float *x, size_t rows, size_t n);
+
 /* Whether oneDNN is there and this processor multiplies in bf16. */
 bool slim_bf16_here(void);
 /* Version and instructions of what multiplies; "" where nothing does. */

@@ -334,7 +334,7 @@ const struct slim_stage slim_stage_rotate = {
     .name = "rotate",
     .summary = "turn the residual stream into a basis in which the last "
                "columns matter least",
-    .version = 3,
+    .version = 4,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL,
     .gives = SLIM_TYPE_MODEL | SLIM_TYPE_ROTATION,

@@ -303,6 +303,35 @@ static void attention(void **state)
     assert_true(cases > 0);
 }
 
+/* Of rows that were rounded: in f32 by a few rows, and still added up in f64. */
+static void second_moments(void **state)
+{
+    enum { ROWS = 600, N = 300 };
+    float *x = slim_case_normal((size_t)ROWS * N, 3);
+    double *want = calloc((size_t)N * N, sizeof(*want));
+    double *have = calloc((size_t)N * N, sizeof(*have));
+    double *again = calloc((size_t)N * N, sizeof(*again));
+
+    (void)state;
+    (void)table_or_skip();
+    assert_true(want && have && again);
+    for (size_t i = 0; i < (size_t)N * N; i++)
+        want[i] = have[i] = again[i] = (double)(i / N + i % N);
+    slim_kernels_ref.gram(want, x, ROWS, N);
+    slim_threads_set(1);
+    slim_kernels_bf16()->gram(have, x, ROWS, N);
+    slim_threads_set(3);
+    slim_kernels_bf16()->gram(again, x, ROWS, N);
+    slim_threads_set(0);
+    assert_memory_equal(have, again, (size_t)N * N * sizeof(*have));
+    for (size_t i = 0; i < (size_t)N * N; i++)
+        assert_true(fabs(have[i] - want[i]) <= SLIM_NEAR_F32_SUM * ROWS);
+    free(x);
+    free(want);
+    free(have);
+    free(again);
+}
+
 /* Small whole numbers, so that sums are exact in any order. */
 static void tiles_multiply(void **state)
 {
@@ -347,6 +376,7 @@ int main(void)
         cmocka_unit_test(same_bits_on_any_threads),
         cmocka_unit_test(losses),
         cmocka_unit_test(attention),
+        cmocka_unit_test(second_moments),
         cmocka_unit_test(tiles_multiply),
     };
 
