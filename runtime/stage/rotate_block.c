@@ -331,15 +331,12 @@ static enum slim_status walk_embedding(struct slim_walk *walk,
                                        struct slim_model *from)
 {
     const struct slim_arch *arch = from->shape->arch;
-
-    struct segment s = { .walk = walk };
+    struct segment s = { .walk = walk, .first = 1 }; /* nobody reads yet */
 
     if (slim_layer_load(walk->layer, from, -1, walk->run->diag) != SLIM_OK ||
         slim_for_groups(walk->run, walk->tokens, visit_group, walk, walk->op) !=
-            SLIM_OK)
-        return SLIM_FAILED;
-    solve(&s);
-    if (choose(&walk->here, &s) != SLIM_OK)
+            SLIM_OK ||
+        find_basis(&walk->here, &s) != SLIM_OK)
         return SLIM_FAILED;
     for (size_t i = 0; i < arch->layer_first[0]; i++)
         if (slim_rotate_node(walk->to, from, &arch->nodes[i],
