@@ -49,12 +49,15 @@ static enum slim_status lower_compute(struct slim_compilation *c,
     c->program->compute = compute->name;
     if (c->host->bf16 || strcmp(compute->name, "bf16") != 0)
         return SLIM_OK;
-    struct slim_error *error = slim_error(
-        c->diag, "A015", value->span,
-        "bf16 arithmetic is not available here: it takes a processor with "
-        "AVX512-BF16 or AMX, and a slimc that was built with oneDNN");
-    slim_error_fix(c->diag, error, value->span, "f32");
-    return SLIM_FAILED;
+    /* what f32 computes bf16 would, rounded: the recipe means the same */
+    c->program->compute = "f32";
+    struct slim_error *warning =
+        slim_warning(c->diag, "A015", value->span,
+                     "bf16 arithmetic is not available here: computed in f32");
+    slim_error_hint(c->diag, warning,
+                    "it takes a processor with AVX512-BF16 or AMX, and a slimc "
+                    "that was built with oneDNN");
+    return SLIM_OK;
 }
 
 static enum slim_status unknown_method(struct slim_compilation *c,

@@ -256,6 +256,20 @@ static void an_unused_sample_is_a_warning(void **state)
     compile_case_close(&f->c);
 }
 
+/* No machine that these tests imagine has it. */
+static void bf16_that_is_not_here_is_f32_with_a_warning(void **state)
+{
+    struct fixture *f = *state;
+
+    compile_case_open(&f->c, "compute bf16\nmeasure params", NULL);
+    const struct slim_error *warning = compile_case_find(&f->c, "A015");
+    assert_non_null(warning);
+    assert_int_equal(warning->severity, SLIM_WARNING);
+    assert_int_equal(f->c.diag.errors, 0);
+    assert_string_equal(f->c.program->compute, "f32");
+    compile_case_close(&f->c);
+}
+
 static char *plan_text(const struct slim_program *program, bool verbose)
 {
     char *text = NULL;
@@ -353,6 +367,7 @@ int main(void)
         cmocka_unit_test(published_counts_are_met),
         cmocka_unit_test(epochs_are_planned_as_steps),
         cmocka_unit_test(an_unused_sample_is_a_warning),
+        cmocka_unit_test(bf16_that_is_not_here_is_f32_with_a_warning),
         cmocka_unit_test(the_plan_says_what_comes_out),
         cmocka_unit_test(formatting_writes_units_and_keeps_meaning),
     };

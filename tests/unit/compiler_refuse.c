@@ -63,7 +63,6 @@ static const struct refusal without_model[] = {
     { "let ratio = 20%\nscore l1; prune $ratoi; prune $ratio", "N007", "$ratoi",
       "not defined", "'$ratio'" },
     { "slim 2\nmeasure params", "A014", "2", "version 2", NULL },
-    { "compute bf16\nmeasure params", "A015", "bf16", "not available", NULL },
     { "compute f33\nmeasure params", "N013", "f33", "no arithmetic", "'f32'" },
     { "compute f32\ncompute f32\nmeasure params", "A013", "compute f32",
       "twice", NULL },
