@@ -36,27 +36,41 @@ static void widen_tile(void *context, size_t row, size_t worker)
         to[j] = (double)from[j];
 }
 
-/* The tiles of the upper triangle; those below it do nothing. */
+/* A tile of the upper triangle: its rows are columns i.. of x, its columns j.. */
+struct place {
+    size_t i, j;
+    int rows, columns;
+    double *c;
+};
+
+/* False for those below the diagonal, where nothing is computed. */
+static bool place_of(struct place *out, const struct gram *g, size_t tile)
+{
+    size_t down = tile / g->across, across = tile % g->across;
+    size_t i = down * TILE, j = across * TILE;
+
+    *out = (struct place){ i, j, (int)slim_tile_length(g->n, TILE, down),
+                           (int)slim_tile_length(g->n, TILE, across),
+                           g->c + i * g->n + j };
+    return down <= across;
+}
+
 static void gram_tile(void *context, size_t tile, size_t worker)
 {
     const struct gram *g = context;
-    size_t down = tile / g->across, across = tile % g->across;
-    size_t i = down * TILE, j = across * TILE;
-    int rows = (int)slim_tile_length(g->n, TILE, down);
-    int columns = (int)slim_tile_length(g->n, TILE, across);
     int depth = (int)g->rows, stride = (int)g->n;
-    double *c = g->c + i * g->n + j;
+    struct place at;
 
     (void)worker;
-    if (down > across)
+    if (!place_of(&at, g, tile))
         return;
-    if (down == across)
-        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, rows, depth, 1.0,
-                    g->wide + i, stride, 1.0, c, stride);
+    if (at.i == at.j)
+        cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, at.rows, depth, 1.0,
+                    g->wide + at.i, stride, 1.0, at.c, stride);
     else
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, rows, columns,
-                    depth, 1.0, g->wide + i, stride, g->wide + j, stride, 1.0,
-                    c, stride);
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows,
+                    at.columns, depth, 1.0, g->wide + at.i, stride,
+                    g->wide + at.j, stride, 1.0, at.c, stride);
 }
 
 static void mirror_tile(void *context, size_t tile, size_t worker)
@@ -73,37 +87,35 @@ static void mirror_tile(void *context, size_t tile, size_t worker)
 }
 
 SLIM_CLONES
-static void add_part(double *c, size_t ldc, const float *part, size_t rows,
-                     size_t columns)
+static void add_part(const struct place *at, size_t stride, const float *part)
 {
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < (size_t)at->rows; i++) {
+        double *c = at->c + i * stride;
+
 #pragma omp simd
-        for (size_t j = 0; j < columns; j++)
-            c[i * ldc + j] += (double)part[i * TILE + j];
+        for (size_t j = 0; j < (size_t)at->columns; j++)
+            c[j] += (double)part[i * TILE + j];
     }
 }
 
-/* A tile as gram_tile's, of x itself. */
+/* The same of x itself, FEW rows at a time. */
 static void rounded_tile(void *context, size_t tile, size_t worker)
 {
     const struct gram *g = context;
-    size_t down = tile / g->across, across = tile % g->across;
-    size_t rows = slim_tile_length(g->n, TILE, down);
-    size_t columns = slim_tile_length(g->n, TILE, across);
-    double *c = g->c + down * TILE * g->n + across * TILE;
     float *part = g->parts + worker * TILE * TILE;
+    int stride = (int)g->n;
+    struct place at;
 
-    if (down > across)
+    if (!place_of(&at, g, tile))
         return;
     for (size_t first = 0; first < g->rows; first += FEW) {
         const float *x = g->x + first * g->n;
+        int depth = (int)slim_tile_length(g->rows, FEW, first / FEW);
 
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)rows,
-                    (int)columns,
-                    (int)slim_tile_length(g->rows, FEW, first / FEW), 1.0f,
-                    x + down * TILE, (int)g->n, x + across * TILE, (int)g->n,
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, at.rows,
+                    at.columns, depth, 1.0f, x + at.i, stride, x + at.j, stride,
                     0.0f, part, TILE);
-        add_part(c, g->n, part, rows, columns);
+        add_part(&at, g->n, part);
     }
 }
 
