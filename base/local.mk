@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libbase.a
 
 %C%_libbase_a_SOURCES = \
     %D%/arena.c \
+    %D%/array.c \
     %D%/diag.c \
     %D%/diag_json.c \
     %D%/diag_print.c \

@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/bf16_amx.h \
     %D%/kernel/bf16_attention.c \
     %D%/kernel/bf16_linear.c \
+    %D%/kernel/bf16_pack.c \
+    %D%/kernel/bf16_product.c \
     %D%/kernel/blas.c \
     %D%/kernel/blas.h \
     %D%/kernel/blas_activation.c \
@@ -106,9 +108,11 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/model/layer.c \
     %D%/model/linear.c \
     %D%/model/model.c \
+    %D%/model/packs.c \
     %D%/model/pass.c \
     %D%/model/prefix.c \
     %D%/model/read.c \
+    %D%/model/read_narrow.c \
     %D%/model/rope.c \
     %D%/model/step.c \
     %D%/model/tape.c \

@@ -50,6 +50,7 @@ slim_tests = \
     %D%/property/slice \
     %D%/property/prune \
     %D%/unit/base_arena \
+    %D%/unit/base_array \
     %D%/unit/base_diag \
     %D%/unit/base_file \
     %D%/unit/base_hash \

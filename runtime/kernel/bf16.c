@@ -10,12 +10,14 @@ static void cross_entropy(double *nll, const float *x, const uint16_t *w,
                           size_t rows, size_t width, size_t vocab);
 static void cross_entropy_grad(double *nll, float *dx, float *dw, float *dbias,
                                const float *x, const uint16_t *w,
-                               const float *bias, const int32_t *targets,
-                               float weight, size_t rows, size_t width,
-                               size_t vocab);
+                               const uint16_t *back, const float *bias,
+                               const int32_t *targets, float weight,
+                               size_t rows, size_t width, size_t vocab);
 
 static const struct slim_narrow_kernels narrow = {
-    .narrow = slim_bf16_narrow,
+    .packed = slim_bf16_packed,
+    .pack = slim_bf16_pack,
+    .pack_wide = slim_bf16_pack_wide,
     .linear = slim_bf16_linear,
     .linear_grad_x = slim_bf16_linear_grad_x,
     .linear_grad_w = slim_bf16_linear_grad_w,
@@ -40,9 +42,9 @@ static void cross_entropy(double *nll, const float *x, const uint16_t *w,
 
 static void cross_entropy_grad(double *nll, float *dx, float *dw, float *dbias,
                                const float *x, const uint16_t *w,
-                               const float *bias, const int32_t *targets,
-                               float weight, size_t rows, size_t width,
-                               size_t vocab)
+                               const uint16_t *back, const float *bias,
+                               const int32_t *targets, float weight,
+                               size_t rows, size_t width, size_t vocab)
 {
     slim_blas_loss(&(struct slim_loss){ .nll = nll,
                                         .dx = dx,
@@ -51,6 +53,7 @@ static void cross_entropy_grad(double *nll, float *dx, float *dw, float *dbias,
                                         .x = x,
                                         .narrow = &narrow,
                                         .narrow_w = w,
+                                        .narrow_back = back,
                                         .bias = bias,
                                         .targets = targets,
                                         .weight = weight,

@@ -26,13 +26,24 @@ SLIM_INLINE float slim_bf16_widened(uint16_t half)
     return value;
 }
 
-void slim_bf16_narrow(uint16_t *out, const float *x, size_t count);
+/* x rounded, on this thread. */
+void slim_bf16_round(uint16_t *out, const float *x, size_t count);
 /* x rounded to bf16, in f32 again. The caller frees it. */
 float *slim_bf16_rounded(const float *x, size_t count);
 
+/* Rows of a block of a packed operand with so many, and so many with zeros. */
+size_t slim_bf16_block(size_t depth);
+size_t slim_bf16_padded(size_t depth);
+size_t slim_bf16_packed(const struct slim_pack_form *form);
+void slim_bf16_pack(uint16_t *packed, const uint16_t *rows, size_t stride,
+                    size_t first, size_t count,
+                    const struct slim_pack_form *form);
+void slim_bf16_pack_wide(uint16_t *packed, const float *w,
+                         const struct slim_pack_form *form);
+
 void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
                       const float *bias, size_t rows, size_t in, size_t out);
-void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *w,
+void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *back,
                              size_t rows, size_t in, size_t out, bool add);
 void slim_bf16_linear_grad_w(float *dw, const float *dy, const float *x,
                              size_t rows, size_t in, size_t out, bool add);

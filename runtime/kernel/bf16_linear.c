@@ -1,5 +1,6 @@
-/* bf16_linear.c - products of bf16 matrices with f32 sums, by oneDNN */
+/* bf16_linear.c - linears of packed weights, and their gradients */
 #include "runtime/kernel/bf16.h"
+#include "runtime/kernel/bf16_product.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
 
@@ -7,35 +8,11 @@
 #include <string.h>
 
 SLIM_CLONES
-static void narrow_run(uint16_t *out, const float *x, size_t count)
+void slim_bf16_round(uint16_t *out, const float *x, size_t count)
 {
 #pragma omp simd
     for (size_t i = 0; i < count; i++)
         out[i] = slim_bf16_one(x[i]);
-}
-
-enum { RUN = 1 << 14 };
-
-struct narrowing {
-    uint16_t *out;
-    const float *x;
-    size_t count;
-};
-
-static void narrow_tile(void *context, size_t tile, size_t worker)
-{
-    const struct narrowing *n = context;
-
-    (void)worker;
-    narrow_run(n->out + tile * RUN, n->x + tile * RUN,
-               slim_tile_length(n->count, RUN, tile));
-}
-
-void slim_bf16_narrow(uint16_t *out, const float *x, size_t count)
-{
-    struct narrowing n = { out, x, count };
-
-    slim_parallel(slim_tiles(count, RUN), (double)count, narrow_tile, &n);
 }
 
 SLIM_CLONES
@@ -45,6 +22,8 @@ static void round_run(float *out, const float *x, size_t count)
     for (size_t i = 0; i < count; i++)
         out[i] = slim_bf16_widened(slim_bf16_one(x[i]));
 }
+
+enum { RUN = 1 << 14 };
 
 struct rounding {
     float *out;
@@ -69,323 +48,177 @@ float *slim_bf16_rounded(const float *x, size_t count)
     return r.out;
 }
 
-#ifdef HAVE_DNNL
-
-#include <oneapi/dnnl/dnnl.h>
-#include <stdio.h>
-
-bool slim_bf16_here(void)
-{
-    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
-           dnnl_cpu_isa_avx512_core_bf16;
-}
-
-const char *slim_bf16_version(void)
-{
-    static char text[64];
-    const dnnl_version_t *version = dnnl_version();
-
-    (void)snprintf(text, sizeof(text), "oneDNN %d.%d.%d isa %x", version->major,
-                   version->minor, version->patch,
-                   (unsigned)dnnl_get_effective_cpu_isa());
-    return text;
-}
-
-/* What can fail here is memory for code and descriptors; see scratch.h. */
-enum { EXIT_NO_MEMORY = 5 };
-
-static void must(dnnl_status_t status)
-{
-    if (status == dnnl_success)
-        return;
-    (void)fprintf(stderr, "slimc: not enough memory: oneDNN status %d\n",
-                  (int)status);
-    exit(EXIT_NO_MEMORY);
-}
-
-static dnnl_engine_t engine(void)
-{
-    static dnnl_engine_t one;
-
-    if (!one)
-        must(dnnl_engine_create(&one, dnnl_cpu, 0));
-    return one;
-}
-
-/*
- * c[m,n] (+)= a[m,k] op(b) + bias: a, b bf16, b as stored [k,n] or, transposed,
- * [n,k]. a has whole UNITs of rows, those after m of any finite numbers.
- */
-struct product {
-    float *c;
-    const uint16_t *a, *b;
-    const float *bias;
-    size_t m, n, k;
-    bool transpose_b, add;
+/* Rows and columns of an operand that lies as struct slim_bf16_product has it. */
+struct shape {
+    size_t rows, columns;
+    size_t whole; /* rows up to a unit */
+    size_t block; /* columns of a block */
 };
 
-/*
- * Tiles are of whole rows, so that each is dense as oneDNN wants it, and of
- * three heights at most: LARGE, what is left in whole UNITs, and one UNIT that
- * goes through a buffer. oneDNN generates code for each shape; so lengths of
- * batches, which are all different, share it.
- */
-enum { UNIT = 16, LARGE = 128, KINDS = 3 };
-
-struct kind {
-    dnnl_primitive_desc_t desc;
-    dnnl_primitive_t primitive;
-    dnnl_memory_desc_t a, b, c;
-    const dnnl_memory_desc_t *scratch;
-    size_t rows;
-};
-
-struct job {
-    const struct product *p;
-    struct kind kinds[KINDS]; /* rows 0: not needed */
-    size_t large;             /* tiles of LARGE rows */
-};
-
-static dnnl_primitive_attr_t attributes(bool sum)
+static struct shape shape_of(size_t rows, size_t columns)
 {
-    dnnl_primitive_attr_t attr;
+    return (struct shape){ rows, columns,
+                           slim_tiles(rows, SLIM_BF16_UNIT) * SLIM_BF16_UNIT,
+                           slim_bf16_block(columns) };
+}
 
-    must(dnnl_primitive_attr_create(&attr));
-    must(dnnl_primitive_attr_set_scratchpad_mode(attr,
-                                                 dnnl_scratchpad_mode_user));
-    if (sum) {
-        dnnl_post_ops_t ops;
+static uint16_t *operand_new(const struct shape *shape)
+{
+    return SLIM_SCRATCH(shape->whole * shape->columns + 1, uint16_t);
+}
 
-        must(dnnl_post_ops_create(&ops));
-        must(dnnl_post_ops_append_sum(ops, 1.0f));
-        must(dnnl_primitive_attr_set_post_ops(attr, ops));
-        must(dnnl_post_ops_destroy(ops));
+/* Zeros in the rows after the last. */
+static void operand_end(uint16_t *out, const struct shape *shape)
+{
+    for (size_t k = 0; k < shape->columns; k += shape->block) {
+        size_t length =
+            slim_tile_length(shape->columns, shape->block, k / shape->block);
+        memset(out + k * shape->whole + shape->rows * length, 0,
+               (shape->whole - shape->rows) * length * sizeof(*out));
     }
-    return attr;
 }
 
-enum { CODE_BYTES = 8 << 20 };
+struct blocks {
+    uint16_t *out;
+    const float *x;
+    struct shape shape;
+};
 
-/* Made by the thread that calls the kernel, while it is told to use no others:
- * then a tile runs on the thread that takes it. */
-static void kind_open(struct kind *kind, const struct product *p, size_t rows)
+static void blocks_tile(void *context, size_t tile, size_t worker)
 {
-    dnnl_dims_t a = { (dnnl_dim_t)rows, (dnnl_dim_t)p->k };
-    dnnl_dims_t b = { (dnnl_dim_t)p->k, (dnnl_dim_t)p->n };
-    dnnl_dims_t c = { (dnnl_dim_t)rows, (dnnl_dim_t)p->n };
-    dnnl_primitive_attr_t attr;
-    dnnl_matmul_desc_t matmul;
-
-    kind->rows = rows;
-    if (rows == 0)
-        return;
-    /* oneDNN 2.6 looks for memory for its code and crashes without */
-    free(SLIM_SCRATCH(CODE_BYTES, char));
-    attr = attributes(p->add || p->bias);
-    must(dnnl_memory_desc_init_by_tag(&kind->a, 2, a, dnnl_bf16, dnnl_ab));
-    must(dnnl_memory_desc_init_by_tag(&kind->b, 2, b, dnnl_bf16,
-                                      p->transpose_b ? dnnl_ba : dnnl_ab));
-    must(dnnl_memory_desc_init_by_tag(&kind->c, 2, c, dnnl_f32, dnnl_ab));
-    must(dnnl_matmul_desc_init(&matmul, &kind->a, &kind->b, NULL, &kind->c));
-    must(
-        dnnl_primitive_desc_create(&kind->desc, &matmul, attr, engine(), NULL));
-    must(dnnl_primitive_create(&kind->primitive, kind->desc));
-    must(dnnl_primitive_attr_destroy(attr));
-    kind->scratch =
-        dnnl_primitive_desc_query_md(kind->desc, dnnl_query_scratchpad_md, 0);
-}
-
-static void kind_close(struct kind *kind)
-{
-    if (kind->rows == 0)
-        return;
-    must(dnnl_primitive_destroy(kind->primitive));
-    must(dnnl_primitive_desc_destroy(kind->desc));
-}
-
-/* c[rows of the kind, n] (+)= a op(b) on this thread. */
-static void multiply(const struct kind *kind, float *c, const uint16_t *a,
-                     const uint16_t *b)
-{
-    enum { OPERANDS = 4 };
-    dnnl_exec_arg_t args[OPERANDS] = { { .arg = DNNL_ARG_SRC },
-                                       { .arg = DNNL_ARG_WEIGHTS },
-                                       { .arg = DNNL_ARG_DST },
-                                       { .arg = DNNL_ARG_SCRATCHPAD } };
-    size_t bytes = dnnl_memory_desc_get_size(kind->scratch);
-    char *scratch = SLIM_SCRATCH(bytes + 1, char);
-    dnnl_stream_t stream;
-
-    must(dnnl_stream_create(&stream, engine(), dnnl_stream_default_flags));
-    /* sources are not written: the interface has no const */
-    must(dnnl_memory_create(&args[0].memory, &kind->a, engine(), (void *)a));
-    must(dnnl_memory_create(&args[1].memory, &kind->b, engine(), (void *)b));
-    must(dnnl_memory_create(&args[2].memory, &kind->c, engine(), c));
-    must(dnnl_memory_create(&args[3].memory, kind->scratch, engine(), scratch));
-    must(dnnl_primitive_execute(kind->primitive, stream, OPERANDS, args));
-    must(dnnl_stream_wait(stream));
-    for (size_t i = 0; i < OPERANDS; i++)
-        must(dnnl_memory_destroy(args[i].memory));
-    must(dnnl_stream_destroy(stream));
-    free(scratch);
-}
-
-static void bias_fill(const struct product *p, float *c, size_t rows)
-{
-    for (size_t r = 0; p->bias && r < rows; r++)
-        for (size_t j = 0; j < p->n; j++)
-            c[r * p->n + j] = p->bias[j] + (p->add ? c[r * p->n + j] : 0.0f);
-}
-
-/* The last rows, fewer than a UNIT, by way of a buffer of one. */
-static void few_rows(const struct job *job, float *c, const uint16_t *a,
-                     size_t rows)
-{
-    const struct product *p = job->p;
-    float *unit = SLIM_SCRATCH(UNIT * p->n, float);
-
-    memset(unit, 0, UNIT * p->n * sizeof(*unit));
-    memcpy(unit, c, rows * p->n * sizeof(*unit));
-    multiply(&job->kinds[2], unit, a, p->b);
-    memcpy(c, unit, rows * p->n * sizeof(*unit));
-    free(unit);
-}
-
-static void product_tile(void *context, size_t tile, size_t worker)
-{
-    const struct job *job = context;
-    const struct product *p = job->p;
-    size_t number = tile < job->large                              ? 0
-                    : job->kinds[1].rows == 0 || tile > job->large ? 2
-                                                                   : 1;
-    const struct kind *kind = &job->kinds[number];
-    size_t first = job->large * LARGE + (number == 2 ? job->kinds[1].rows : 0);
-    size_t i = number == 0 ? tile * LARGE : first;
-    size_t rows = number == 2 ? p->m - first : kind->rows;
-    float *c = p->c + i * p->n;
-    const uint16_t *a = p->a + i * p->k;
+    const struct blocks *b = context;
+    const struct shape *shape = &b->shape;
+    size_t first = tile * SLIM_BF16_UNIT;
+    size_t last = first + slim_tile_length(shape->rows, SLIM_BF16_UNIT, tile);
 
     (void)worker;
-    bias_fill(p, c, rows);
-    if (number == 2)
-        few_rows(job, c, a, rows);
-    else
-        multiply(kind, c, a, p->b);
+    for (size_t k = 0; k < shape->columns; k += shape->block) {
+        size_t length =
+            slim_tile_length(shape->columns, shape->block, k / shape->block);
+        uint16_t *out = b->out + k * shape->whole;
+        for (size_t r = first; r < last; r++)
+            slim_bf16_round(out + r * length, b->x + r * shape->columns + k,
+                            length);
+    }
 }
 
-/*
- * Sums of exact products in f32, in the order of oneDNN's kernels: an error of
- * about 1e-7 sqrt(k) relative to the norms, beside that of the rounded inputs.
- */
-static void multiply_all(const struct product *p)
-{
-    struct job job = { .p = p, .large = p->m / LARGE };
-    size_t rest = p->m % LARGE;
-
-    slim_blas_alone();
-    kind_open(&job.kinds[0], p, job.large ? LARGE : 0);
-    kind_open(&job.kinds[1], p, rest / UNIT * UNIT);
-    kind_open(&job.kinds[2], p, rest % UNIT ? UNIT : 0);
-    slim_parallel(job.large + (rest >= UNIT) + (rest % UNIT != 0),
-                  2.0 * (double)p->m * (double)p->n * (double)p->k,
-                  product_tile, &job);
-    for (size_t i = 0; i < KINDS; i++)
-        kind_close(&job.kinds[i]);
-}
-
-#else
-
-bool slim_bf16_here(void)
-{
-    return false;
-}
-
-const char *slim_bf16_version(void)
-{
-    return "";
-}
-
-struct product {
-    float *c;
-    const uint16_t *a, *b;
-    const float *bias;
-    size_t m, n, k;
-    bool transpose_b, add;
-};
-enum { UNIT = 16 };
-
-/* The table is not handed out where slim_bf16_here says no. */
-static void multiply_all(const struct product *p)
-{
-    (void)p;
-    abort();
-}
-
-#endif
-
-/* x[rows, columns] rounded, with zeros up to whole UNITs of rows. */
+/* x[rows, columns] rounded, block after block of columns. */
 static uint16_t *narrowed(const float *x, size_t rows, size_t columns)
 {
-    size_t whole = slim_tiles(rows, UNIT) * UNIT;
-    uint16_t *out = SLIM_SCRATCH(whole * columns + 1, uint16_t);
+    struct blocks b = { NULL, x, shape_of(rows, columns) };
 
-    slim_bf16_narrow(out, x, rows * columns);
-    memset(out + rows * columns, 0, (whole - rows) * columns * sizeof(*out));
-    return out;
+    b.out = operand_new(&b.shape);
+    slim_parallel(slim_tiles(rows, SLIM_BF16_UNIT),
+                  (double)rows * (double)columns, blocks_tile, &b);
+    operand_end(b.out, &b.shape);
+    return b.out;
 }
 
-/* Rows so few that the weights pass by once, and nothing is worth packing. */
-enum { FEW = 4, OUTPUTS = 64 };
+/* Rows so few that the weights pass by once, a panel of outputs a tile. */
+enum { FEW = 4, PANEL = SLIM_PACK_ROWS };
 
 struct passing {
     float *y;
-    const float *x; /* rounded */
+    const float *x; /* rounded, `stride` from row to row, zeros behind it */
     const uint16_t *w;
     const float *bias;
     size_t rows, in, out;
+    size_t stride;
 };
 
-SLIM_CLONES
-static void pass_outputs(const struct passing *p, size_t first, size_t last)
+/* Two products for each of some outputs, whose weights are side by side. */
+SLIM_INLINE void pass_pair(float *lane, const float *x, const uint16_t *w)
 {
-    size_t whole = p->in - p->in % SLIM_LANES;
+    uint32_t pair[SLIM_LANES];
 
-    for (size_t i = first * p->rows; i < last * p->rows; i++) {
-        const uint16_t *w = p->w + i / p->rows * p->in;
-        const float *x = p->x + i % p->rows * p->in;
-        float lane[SLIM_LANES] = { 0 };
-
-        for (size_t k = 0; k < whole; k += SLIM_LANES) {
+    memcpy(pair, w, sizeof(pair));
 #pragma omp simd
-            for (size_t l = 0; l < SLIM_LANES; l++)
-                lane[l] += x[k + l] * slim_bf16_widened(w[k + l]);
-        }
-        for (size_t k = whole; k < p->in; k++)
-            lane[k - whole] += x[k] * slim_bf16_widened(w[k]);
-        p->y[i % p->rows * p->out + i / p->rows] =
-            slim_lanes_sum(lane) + (p->bias ? p->bias[i / p->rows] : 0.0f);
+    for (size_t l = 0; l < SLIM_LANES; l++) {
+        uint32_t even = pair[l] << 16, odd = pair[l] & 0xffff0000u;
+        float w0, w1;
+
+        memcpy(&w0, &even, sizeof(w0));
+        memcpy(&w1, &odd, sizeof(w1));
+        lane[l] += x[0] * w0 + x[1] * w1;
     }
+}
+
+/* Sums of so many products are added up. */
+enum { LONGEST = 128 };
+
+SLIM_INLINE void add_lanes(float *sum, const float *lane)
+{
+    for (size_t l = 0; l < SLIM_LANES; l++)
+        sum[l] += lane[l];
+}
+
+/* sum[PANEL] += some pairs of a panel times their part of a row. */
+SLIM_CLONES
+static void pass_pairs(float *sum, const float *x, const uint16_t *w,
+                       size_t pairs)
+{
+    const size_t lanes = SLIM_LANES, step = 2 * lanes;
+    float a[SLIM_LANES] = { 0 }, b[SLIM_LANES] = { 0 };
+    float c[SLIM_LANES] = { 0 }, d[SLIM_LANES] = { 0 };
+
+    for (size_t p = 0; p < pairs; p++, x += 2, w += 4 * step) {
+        pass_pair(a, x, w);
+        pass_pair(b, x, w + step);
+        pass_pair(c, x, w + 2 * step);
+        pass_pair(d, x, w + 3 * step);
+    }
+    add_lanes(sum, a);
+    add_lanes(sum + lanes, b);
+    add_lanes(sum + 2 * lanes, c);
+    add_lanes(sum + 3 * lanes, d);
+}
+
+/* The same of a panel of a block. */
+static void pass_panel(float *sum, const float *x, const uint16_t *w,
+                       size_t depth)
+{
+    for (size_t k = 0; k < depth; k += LONGEST)
+        pass_pairs(sum, x + k, w + k * PANEL,
+                   slim_tile_length(depth, LONGEST, k / LONGEST) / 2);
 }
 
 static void passing_tile(void *context, size_t tile, size_t worker)
 {
     const struct passing *p = context;
-    size_t first = tile * OUTPUTS;
+    size_t first = tile * PANEL, step = slim_bf16_block(p->in);
+    size_t count = slim_tile_length(p->out, PANEL, tile);
+    size_t width = slim_tiles(p->out, PANEL) * PANEL;
 
     (void)worker;
-    pass_outputs(p, first, first + slim_tile_length(p->out, OUTPUTS, tile));
+    for (size_t r = 0; r < p->rows; r++) {
+        float sum[PANEL] = { 0 };
+
+        for (size_t k = 0; k < p->in; k += step) {
+            size_t depth =
+                slim_bf16_padded(p->in - k < step ? p->in - k : step);
+            pass_panel(sum, p->x + r * p->stride + k,
+                       p->w + k * width + first * depth, depth);
+        }
+        for (size_t j = 0; j < count; j++)
+            p->y[r * p->out + first + j] =
+                sum[j] + (p->bias ? p->bias[first + j] : 0.0f);
+    }
 }
 
 static void linear_few(float *y, const float *x, const uint16_t *w,
                        const float *bias, size_t rows, size_t in, size_t out)
 {
-    float *rounded = slim_bf16_rounded(x, rows * in);
-    struct passing p = { y, rounded, w, bias, rows, in, out };
+    size_t stride = slim_bf16_padded(in);
+    float *wide = SLIM_SCRATCH(rows * stride, float);
+    struct passing p = { y, wide, w, bias, rows, in, out, stride };
 
-    slim_parallel(slim_tiles(out, OUTPUTS),
+    memset(wide, 0, rows * stride * sizeof(*wide));
+    for (size_t r = 0; r < rows; r++)
+        round_run(wide + r * stride, x + r * in, in);
+    slim_parallel(slim_tiles(out, PANEL),
                   2.0 * (double)rows * (double)in * (double)out, passing_tile,
                   &p);
-    free(rounded);
+    free(wide);
 }
 
 void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
@@ -397,24 +230,18 @@ void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
     }
     uint16_t *a = narrowed(x, rows, in);
 
-    multiply_all(&(struct product){ .c = y,
-                                    .a = a,
-                                    .b = w,
-                                    .bias = bias,
-                                    .m = rows,
-                                    .n = out,
-                                    .k = in,
-                                    .transpose_b = true });
+    slim_bf16_multiply(&(struct slim_bf16_product){
+        .c = y, .a = a, .b = w, .bias = bias, .m = rows, .n = out, .k = in });
     free(a);
 }
 
-void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *w,
+void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *back,
                              size_t rows, size_t in, size_t out, bool add)
 {
     uint16_t *a = narrowed(dy, rows, out);
 
-    multiply_all(&(struct product){
-        .c = dx, .a = a, .b = w, .m = rows, .n = in, .k = out, .add = add });
+    slim_bf16_multiply(&(struct slim_bf16_product){
+        .c = dx, .a = a, .b = back, .m = rows, .n = in, .k = out, .add = add });
     free(a);
 }
 
@@ -447,42 +274,56 @@ static void turn_run(uint16_t *out, const float *x, size_t rows, size_t columns)
     }
 }
 
+/* The strip's part of a block of rows. */
+static void turn_block(const struct turning *t, size_t tile, size_t row,
+                       size_t rows)
+{
+    size_t first = tile * STRIP;
+    size_t last = first + slim_tile_length(t->columns, STRIP, tile);
+    size_t whole = slim_tiles(t->columns, SLIM_BF16_UNIT) * SLIM_BF16_UNIT;
+    uint16_t *out = t->out + row * whole;
+    const float *x = t->x + row * t->columns;
+    size_t done = 0;
+
+    if (last - first == STRIP) {
+        turn_run(out + first * rows, x + first, rows, t->columns);
+        done = rows - rows % ABREAST;
+    }
+    for (size_t r = done; r < rows; r++)
+        for (size_t c = first; c < last; c++)
+            out[c * rows + r] = slim_bf16_one(x[r * t->columns + c]);
+}
+
 static void turn_tile(void *context, size_t tile, size_t worker)
 {
     const struct turning *t = context;
-    size_t first = tile * STRIP, row = 0;
-    size_t last = first + slim_tile_length(t->columns, STRIP, tile);
+    size_t step = slim_bf16_block(t->rows);
 
     (void)worker;
-    if (last - first == STRIP) {
-        turn_run(t->out + first * t->rows, t->x + first, t->rows, t->columns);
-        row = t->rows - t->rows % ABREAST;
-    }
-    for (size_t r = row; r < t->rows; r++)
-        for (size_t c = first; c < last; c++)
-            t->out[c * t->rows + r] = slim_bf16_one(t->x[r * t->columns + c]);
+    for (size_t row = 0; row < t->rows; row += step)
+        turn_block(t, tile, row, slim_tile_length(t->rows, step, row / step));
 }
 
 static uint16_t *narrowed_turned(const float *x, size_t rows, size_t columns)
 {
-    size_t whole = slim_tiles(columns, UNIT) * UNIT;
-    struct turning t = { SLIM_SCRATCH(whole * rows + 1, uint16_t), x, rows,
-                         columns };
+    struct shape shape = shape_of(columns, rows);
+    struct turning t = { operand_new(&shape), x, rows, columns };
 
     slim_parallel(slim_tiles(columns, STRIP), (double)rows * (double)columns,
                   turn_tile, &t);
-    memset(t.out + columns * rows, 0,
-           (whole - columns) * rows * sizeof(*t.out));
+    operand_end(t.out, &shape);
     return t.out;
 }
 
 void slim_bf16_linear_grad_w(float *dw, const float *dy, const float *x,
                              size_t rows, size_t in, size_t out, bool add)
 {
+    struct slim_pack_form form = { .out = rows, .in = in, .back = true };
     uint16_t *a = narrowed_turned(dy, rows, out);
-    uint16_t *b = narrowed(x, rows, in);
+    uint16_t *b = SLIM_SCRATCH(slim_bf16_packed(&form) + 1, uint16_t);
 
-    multiply_all(&(struct product){
+    slim_bf16_pack_wide(b, x, &form);
+    slim_bf16_multiply(&(struct slim_bf16_product){
         .c = dw, .a = a, .b = b, .m = out, .n = in, .k = rows, .add = add });
     free(a);
     free(b);

@@ -93,7 +93,8 @@ void slim_blas_cross_entropy_grad(double *nll, float *dx, float *dw,
 
 /*
  * Cross entropy of a linear head, as kernel.h defines it. The head's weights
- * are w, or with `narrow` narrow_w. dx NULL: no gradient. block: of its own.
+ * are w, or with `narrow` narrow_w and, packed for the backward, narrow_back. dx
+ * NULL: no gradient. block: of its own.
  */
 struct slim_loss_block {
     float *logits; /* (count, vocab), then their gradient */
@@ -108,7 +109,7 @@ struct slim_loss {
     float *dx, *dw, *dbias;
     const float *x, *w, *bias;
     const struct slim_narrow_kernels *narrow;
-    const uint16_t *narrow_w;
+    const uint16_t *narrow_w, *narrow_back;
     const int32_t *targets;
     float weight;
     size_t rows, width, vocab;

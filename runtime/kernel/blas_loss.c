@@ -96,7 +96,7 @@ static void spread(const struct slim_loss *l)
     const struct slim_loss_block *b = &l->block;
 
     if (l->narrow)
-        l->narrow->linear_grad_x(b->dx, b->logits, l->narrow_w, b->count,
+        l->narrow->linear_grad_x(b->dx, b->logits, l->narrow_back, b->count,
                                  l->width, l->vocab, false);
     else
         slim_blas_linear_grad_x(b->dx, b->logits, l->w, b->count, l->width,

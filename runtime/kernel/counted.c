@@ -46,11 +46,11 @@ static void narrow_linear(float *y, const float *x, const uint16_t *w,
     inner->narrow->linear(y, x, w, bias, rows, in, out);
 }
 
-static void narrow_grad_x(float *dx, const float *dy, const uint16_t *w,
+static void narrow_grad_x(float *dx, const float *dy, const uint16_t *back,
                           size_t rows, size_t in, size_t out, bool add)
 {
     count(rows, in, out);
-    inner->narrow->linear_grad_x(dx, dy, w, rows, in, out, add);
+    inner->narrow->linear_grad_x(dx, dy, back, rows, in, out, add);
 }
 
 static void narrow_grad_w(float *dw, const float *dy, const float *x,
@@ -130,13 +130,13 @@ static void narrow_loss(double *nll, const float *x, const uint16_t *w,
 
 static void narrow_loss_grad(double *nll, float *dx, float *dw, float *dbias,
                              const float *x, const uint16_t *w,
-                             const float *bias, const int32_t *targets,
-                             float weight, size_t rows, size_t width,
-                             size_t vocab)
+                             const uint16_t *back, const float *bias,
+                             const int32_t *targets, float weight, size_t rows,
+                             size_t width, size_t vocab)
 {
     count((dw ? 3 : 2) * rows, width, vocab);
-    inner->narrow->cross_entropy_grad(nll, dx, dw, dbias, x, w, bias, targets,
-                                      weight, rows, width, vocab);
+    inner->narrow->cross_entropy_grad(nll, dx, dw, dbias, x, w, back, bias,
+                                      targets, weight, rows, width, vocab);
 }
 
 /* A triangle of it. */

@@ -30,16 +30,42 @@ struct slim_attention_shape {
 };
 
 /*
- * Products with the weights of a model in bf16: weights are kept rounded, the
- * other operand is rounded in the call, to nearest, ties to even. Products are
- * exact and sums f32; outputs, biases and gradients are f32. Each entry is that
- * of struct slim_kernels on rounded operands.
+ * How a weight w[out,in] lies for products that read it: packed for those of
+ * the linear, or for those of its backward, by rows of w in whole stripes of
+ * SLIM_PACK_ROWS.
+ */
+enum { SLIM_PACK_ROWS = 64 };
+struct slim_pack_form {
+    size_t out, in;
+    bool back;
+};
+
+/* From row to row of a stripe, in numbers: no power of two, at which rows
+ * would share few lines of the cache. */
+static inline size_t slim_pack_stride(size_t in)
+{
+    return (in + 31) / 32 * 32 + 32;
+}
+
+/*
+ * Products with the weights of a model in bf16: weights are rounded and packed
+ * once, the other operand is rounded in the call, to nearest, ties to even.
+ * Products are exact and sums f32; outputs, biases and gradients are f32. Each
+ * entry is that of struct slim_kernels on rounded operands; w is packed, back
+ * is w packed for the backward.
  */
 struct slim_narrow_kernels {
-    void (*narrow)(uint16_t *out, const float *x, size_t count);
+    /* How many numbers a packed weight has. */
+    size_t (*packed)(const struct slim_pack_form *form);
+    /* Rows first .. first + count - 1 into their places: a stripe, rounded. */
+    void (*pack)(uint16_t *packed, const uint16_t *rows, size_t stride,
+                 size_t first, size_t count, const struct slim_pack_form *form);
+    /* All of w[out,in], rounded. */
+    void (*pack_wide)(uint16_t *packed, const float *w,
+                      const struct slim_pack_form *form);
     void (*linear)(float *y, const float *x, const uint16_t *w,
                    const float *bias, size_t rows, size_t in, size_t out);
-    void (*linear_grad_x)(float *dx, const float *dy, const uint16_t *w,
+    void (*linear_grad_x)(float *dx, const float *dy, const uint16_t *back,
                           size_t rows, size_t in, size_t out, bool add);
     void (*linear_grad_w)(float *dw, const float *dy, const float *x,
                           size_t rows, size_t in, size_t out, bool add);
@@ -49,9 +75,9 @@ struct slim_narrow_kernels {
                           size_t rows, size_t width, size_t vocab);
     void (*cross_entropy_grad)(double *nll, float *dx, float *dw, float *dbias,
                                const float *x, const uint16_t *w,
-                               const float *bias, const int32_t *targets,
-                               float weight, size_t rows, size_t width,
-                               size_t vocab);
+                               const uint16_t *back, const float *bias,
+                               const int32_t *targets, float weight,
+                               size_t rows, size_t width, size_t vocab);
 };
 
 struct slim_kernels {

@@ -33,7 +33,8 @@ static enum slim_status add_forward(struct slim_step *step)
     if (slim_step_weight(step, SLIM_ADD_SHORTCUT)) {
         struct slim_matrix shortcut;
 
-        if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT) != SLIM_OK)
+        if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT,
+                             SLIM_WAY_BACK) != SLIM_OK)
             return SLIM_FAILED;
         slim_step_multiply_back(step, step->y, stream, &shortcut, false);
         stream = step->y;
@@ -56,7 +57,8 @@ static enum slim_status shortcut_backward(struct slim_step *step)
     float *scaled = NULL, *back = NULL;
     struct slim_matrix shortcut;
 
-    if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT) != SLIM_OK ||
+    if (slim_step_matrix(&shortcut, step, SLIM_ADD_SHORTCUT,
+                         SLIM_WAY_FORWARD) != SLIM_OK ||
         slim_step_part(&scaled, step, &step->layer->work, WORK_SCALED,
                        step->tokens, step->width_out) != SLIM_OK ||
         slim_step_part(&back, step, &step->layer->work, WORK_BACK, step->tokens,

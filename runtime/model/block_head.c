@@ -112,7 +112,8 @@ enum slim_status slim_head_loss(double *nll, struct slim_layer *layer,
 
     if (head_step(&step, layer, rows, kernels, diag) != SLIM_OK ||
         prepare(&x, &step, x) != SLIM_OK ||
-        slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+        slim_step_matrix(&w, &step, SLIM_HEAD_WEIGHT, SLIM_WAY_FORWARD) !=
+            SLIM_OK)
         return SLIM_FAILED;
     const float *bias = slim_step_weight(&step, SLIM_HEAD_BIAS);
     slim_trace_begin("layer", "head, loss");
@@ -148,13 +149,14 @@ static enum slim_status entropy_grad(double *nll, float *dx,
     const float *bias = slim_step_weight(step, SLIM_HEAD_BIAS);
     struct slim_matrix w;
 
-    if (slim_step_matrix(&w, step, SLIM_HEAD_WEIGHT) != SLIM_OK)
+    if (slim_step_matrix(&w, step, SLIM_HEAD_WEIGHT,
+                         SLIM_WAY_FORWARD | SLIM_WAY_BACK) != SLIM_OK)
         return SLIM_FAILED;
     slim_trace_begin("layer", "head, loss and gradient");
     if (w.narrow)
-        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow, bias,
-                                            targets, weight, step->tokens,
-                                            w.columns, w.rows);
+        kernels->narrow->cross_entropy_grad(nll, dx, dw, db, x, w.narrow,
+                                            w.back, bias, targets, weight,
+                                            step->tokens, w.columns, w.rows);
     else
         kernels->cross_entropy_grad(nll, dx, dw, db, x, w.wide, bias, targets,
                                     weight, step->tokens, w.columns, w.rows);

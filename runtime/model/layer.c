@@ -27,7 +27,8 @@ void slim_layer_free(struct slim_layer *layer)
     if (!layer)
         return;
     free(layer->weights);
-    free(layer->narrow);
+    slim_packs_free(&layer->packs[0]);
+    slim_packs_free(&layer->packs[1]);
     free(layer->made);
     slim_floats_free(&layer->storage);
     for (size_t i = 0; i < SLIM_POOL; i++)

@@ -78,6 +78,14 @@ struct slim_prefix {
 };
 void slim_prefix_free(struct slim_prefix *prefix);
 
+/* The matrices of a layer in bf16, packed one way. */
+struct slim_packs {
+    uint16_t *data;
+    size_t room;    /* numbers */
+    size_t *places; /* by tensor->index */
+    bool placed;    /* for this layer */
+};
+
 struct slim_layer {
     struct slim_model *model;
     const struct slim_shape *shape;
@@ -87,9 +95,8 @@ struct slim_layer {
     float **weights;     /* by tensor->index; NULL: absent */
     size_t weight_count; /* entries of `weights` */
     struct slim_floats storage;
-    uint16_t *narrow;    /* in bf16, at the same places */
-    size_t narrow_room;  /* numbers that fit */
-    unsigned char *made; /* by tensor->index: which of the two are there */
+    struct slim_packs packs[2]; /* for linears, for their backward */
+    unsigned char *made; /* by tensor->index: SLIM_FORM_* that are there */
     struct slim_pool pool;
     struct slim_record kept; /* stands in for a record where no tape is */
     struct slim_record work; /* of one node, lost after it */
@@ -100,6 +107,21 @@ struct slim_layer {
     int32_t *positions;        /* of each token in its sequence */
     size_t position_room;
 };
+
+/* Forms of a matrix that are in memory. Vectors are read with the layer, a
+ * matrix when it is first asked for, in the form that is multiplied. */
+enum slim_form {
+    SLIM_FORM_WIDE = 1,
+    SLIM_FORM_PACKED = 2, /* and twice that for the backward */
+};
+
+/* The matrix packed for a linear or for its backward: rounded from what is in
+ * memory in f32, which a caller may have changed, or read. */
+SLIM_NODISCARD enum slim_status slim_layer_packed(
+    const uint16_t **out, struct slim_layer *layer,
+    const struct slim_tensor *tensor, bool back,
+    const struct slim_narrow_kernels *kernels, struct slim_diag *diag);
+void slim_packs_free(struct slim_packs *packs);
 
 /* One node at work, forward or backward. */
 struct slim_step {
@@ -147,13 +169,16 @@ SLIM_NODISCARD enum slim_status slim_step_part(float **out,
                                                size_t part, size_t rows,
                                                size_t width);
 
-/* A weight matrix [rows, columns] in the one form that the kernels multiply;
- * both NULL: absent. */
+/* A weight matrix [rows, columns] in the form that the kernels multiply: in f32,
+ * or packed for a linear and for its backward, where asked for. All NULL:
+ * absent. */
 struct slim_matrix {
     const float *wide;
-    const uint16_t *narrow;
+    const uint16_t *narrow, *back;
     size_t rows, columns;
 };
+
+enum slim_ways { SLIM_WAY_FORWARD = 1, SLIM_WAY_BACK = 2 };
 
 /* Where a slot is asked for and there is none. */
 #define SLIM_NO_SLOT SIZE_MAX
@@ -163,7 +188,7 @@ struct slim_matrix {
 float *slim_step_weight(const struct slim_step *step, size_t slot);
 SLIM_NODISCARD enum slim_status slim_step_matrix(struct slim_matrix *out,
                                                  const struct slim_step *step,
-                                                 size_t slot);
+                                                 size_t slot, unsigned ways);
 /* y[tokens, columns] = rows of a table: those alone are read, and looked at,
  * where it is not in memory. */
 SLIM_NODISCARD enum slim_status slim_step_embed(float *y,

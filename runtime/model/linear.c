@@ -91,7 +91,7 @@ enum slim_status slim_linear_forward(struct slim_step *step, float *y,
     size_t in = slim_step_columns(step, slot);
     struct slim_matrix w;
 
-    if (slim_step_matrix(&w, step, slot) != SLIM_OK)
+    if (slim_step_matrix(&w, step, slot, SLIM_WAY_FORWARD) != SLIM_OK)
         return SLIM_FAILED;
     slim_step_multiply(step, y, x, &w, slim_step_weight(step, bias));
     return adapter ? adapter_forward(step, y, x, adapter, in, out) : SLIM_OK;
@@ -154,7 +154,7 @@ enum slim_status slim_linear_backward(struct slim_step *step, float *dx,
     float *dw = slim_step_grad(step, slot), *db = slim_step_grad(step, bias);
     struct slim_matrix w;
 
-    if (slim_step_matrix(&w, step, slot) != SLIM_OK)
+    if (slim_step_matrix(&w, step, slot, dx ? SLIM_WAY_BACK : 0) != SLIM_OK)
         return SLIM_FAILED;
     if (dx)
         slim_step_multiply_back(step, dx, dy, &w, add);

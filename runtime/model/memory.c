@@ -85,21 +85,25 @@ static uint64_t work(const struct slim_shape *shape, uint64_t largest,
     return largest + layer + copies + (backward ? 6 : 3) * stream;
 }
 
+/* Of weights of so many bytes in f32: those, and bf16 beside them, packed for the
+ * linears and for their backward. */
+static uint64_t forms(uint64_t wide, bool backward)
+{
+    return wide + (backward ? 2 : 1) * (wide / 2);
+}
+
 uint64_t slim_memory_layers(const struct slim_shape *shape, size_t tokens,
                             bool backward)
 {
-    /* f32, and bf16 beside it */
-    uint64_t layer = slim_memory_layer(shape);
-
-    return work(shape, layer + layer / 2, tokens, backward);
+    return work(shape, forms(slim_memory_layer(shape), backward), tokens,
+                backward);
 }
 
 uint64_t slim_memory_pass(const struct slim_shape *shape, size_t tokens,
                           bool backward)
 {
-    /* f32, and bf16 beside it */
     uint64_t largest =
         most(slim_memory_layer(shape), slim_memory_tables(shape));
 
-    return work(shape, largest + largest / 2, tokens, backward);
+    return work(shape, forms(largest, backward), tokens, backward);
 }

@@ -84,10 +84,12 @@ SLIM_NODISCARD enum slim_status slim_model_read_rows(
     float *out, struct slim_model *model, const struct slim_tensor *tensor,
     size_t first, size_t rows, struct slim_diag *diag);
 
-/* All of it rounded to bf16, without a detour where the file holds bf16. */
-SLIM_NODISCARD enum slim_status slim_model_read_narrow(
+/* All of it rounded to bf16 and packed for a product, or for its backward
+ * (`kernels->packed` numbers), without a detour where the file holds bf16. */
+SLIM_NODISCARD enum slim_status slim_model_read_packed(
     uint16_t *out, struct slim_model *model, const struct slim_tensor *tensor,
-    const struct slim_narrow_kernels *kernels, struct slim_diag *diag);
+    bool back, const struct slim_narrow_kernels *kernels,
+    struct slim_diag *diag);
 
 /* The tensor is read soon, or not for long: its pages are fetched from the disk
  * meanwhile, or leave this process's memory. Only a matter of time. */

@@ -1,4 +1,5 @@
 /* tape.c - buffers that grow: activations kept for the backward of a layer */
+#include "base/array.h"
 #include "base/size.h"
 #include "runtime/model/layer.h"
 
@@ -8,17 +9,14 @@ enum slim_status slim_floats_need(struct slim_floats *floats, size_t rows,
                                   size_t width, const char *what,
                                   struct slim_diag *diag)
 {
-    size_t count = 0, bytes = 0;
-    bool fits = slim_size_mul(&count, rows, width) &&
-                slim_size_mul(&bytes, count, sizeof(float)) &&
-                slim_size_add(&bytes, bytes, 64);
+    size_t count = 0;
+    bool fits = slim_size_mul(&count, rows, width);
 
     if (fits && count <= floats->capacity && floats->data)
         return SLIM_OK;
     slim_floats_free(floats);
-    /* whole cache lines, so that kernels may load vectors from the start */
     if (fits)
-        floats->data = aligned_alloc(64, bytes / 64 * 64);
+        floats->data = slim_array(count, sizeof(*floats->data));
     if (!floats->data)
         return slim_fail(diag, "O101", (struct slim_span){ 0 },
                          "out of memory: %zu x %zu floats for %s", rows, width,

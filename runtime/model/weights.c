@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Forms of a matrix that are in memory. Vectors are read with the layer, a
- * matrix when it is first asked for, in the form that is multiplied. */
-enum { MADE_WIDE = 1, MADE_NARROW = 2 };
-
 static void layer_point(struct slim_layer *layer, struct slim_model *model,
                         long index)
 {
@@ -49,56 +45,12 @@ static enum slim_status make_wide(struct slim_layer *layer,
                                   const struct slim_tensor *tensor,
                                   struct slim_diag *diag)
 {
-    if (layer->made[tensor->index] & MADE_WIDE)
+    if (layer->made[tensor->index] & SLIM_FORM_WIDE)
         return SLIM_OK;
     if (slim_model_read(layer->weights[tensor->index], layer->model, tensor,
                         diag) != SLIM_OK)
         return SLIM_FAILED;
-    layer->made[tensor->index] |= MADE_WIDE;
-    return SLIM_OK;
-}
-
-/* Room for bf16 beside the f32. What is not asked for is never touched. */
-static enum slim_status narrow_fit(struct slim_layer *layer,
-                                   struct slim_diag *diag)
-{
-    size_t room = layer->storage.capacity;
-
-    if (layer->narrow_room >= room)
-        return SLIM_OK;
-    free(layer->narrow);
-    layer->narrow = malloc(room * sizeof(*layer->narrow));
-    layer->narrow_room = layer->narrow ? room : 0;
-    for (size_t i = 0; i < layer->weight_count; i++)
-        layer->made[i] &= (unsigned char)~MADE_NARROW;
-    if (layer->narrow)
-        return SLIM_OK;
-    return slim_fail(diag, "O101", (struct slim_span){ 0 },
-                     "out of memory: %zu numbers in bf16", room);
-}
-
-/* From what is in memory in f32, which a caller may have changed, or read. */
-static enum slim_status make_narrow(uint16_t **out, struct slim_layer *layer,
-                                    const struct slim_tensor *tensor,
-                                    const struct slim_narrow_kernels *kernels,
-                                    struct slim_diag *diag)
-{
-    float *wide = layer->weights[tensor->index];
-    unsigned char *made = &layer->made[tensor->index];
-    size_t count = slim_tensor_size(layer->shape, tensor, 0) *
-                   slim_tensor_size(layer->shape, tensor, 1);
-
-    if (narrow_fit(layer, diag) != SLIM_OK)
-        return SLIM_FAILED;
-    *out = layer->narrow + (wide - layer->storage.data);
-    if (*made & MADE_NARROW)
-        return SLIM_OK;
-    if (*made & MADE_WIDE)
-        kernels->narrow(*out, wide, count);
-    else if (slim_model_read_narrow(*out, layer->model, tensor, kernels,
-                                    diag) != SLIM_OK)
-        return SLIM_FAILED;
-    *made |= MADE_NARROW;
+    layer->made[tensor->index] |= SLIM_FORM_WIDE;
     return SLIM_OK;
 }
 
@@ -172,6 +124,7 @@ enum slim_status slim_layer_load(struct slim_layer *layer,
         layer->weight_count = tensors;
     }
     memset(layer->made, 0, layer->weight_count);
+    layer->packs[0].placed = layer->packs[1].placed = false;
     memset(layer->weights, 0, layer->weight_count * sizeof(float *));
     if (weights_place(layer, false, &total, diag) != SLIM_OK ||
         slim_floats_need(&layer->storage, total, 1, "the weights of a layer",
@@ -193,7 +146,7 @@ enum slim_status slim_layer_weight(float **out, struct slim_layer *layer,
         return SLIM_OK;
     if (make_wide(layer, tensor, diag) != SLIM_OK)
         return SLIM_FAILED;
-    layer->made[tensor->index] = MADE_WIDE;
+    layer->made[tensor->index] = SLIM_FORM_WIDE;
     return SLIM_OK;
 }
 
@@ -220,7 +173,7 @@ enum slim_status slim_step_embed(float *y, const struct slim_step *step,
     struct slim_layer *layer = step->layer;
     size_t width = slim_step_columns(step, slot);
 
-    if (layer->made[tensor->index] & MADE_WIDE) {
+    if (layer->made[tensor->index] & SLIM_FORM_WIDE) {
         step->kernels->embed(y, layer->weights[tensor->index], rows,
                              step->tokens, width);
         return SLIM_OK;
@@ -233,21 +186,27 @@ enum slim_status slim_step_embed(float *y, const struct slim_step *step,
 }
 
 enum slim_status slim_step_matrix(struct slim_matrix *out,
-                                  const struct slim_step *step, size_t slot)
+                                  const struct slim_step *step, size_t slot,
+                                  unsigned ways)
 {
     const struct slim_narrow_kernels *narrow = step->kernels->narrow;
-    uint16_t *copy = NULL;
+    struct slim_layer *layer = step->layer;
 
     *out = (struct slim_matrix){ .rows = slim_step_rows(step, slot),
                                  .columns = slim_step_columns(step, slot) };
     if (!narrow)
         return wide_matrix(&out->wide, step, slot);
-    if (slim_step_weight(step, slot) &&
-        make_narrow(&copy, step->layer, step->node->slots[slot], narrow,
-                    step->diag) != SLIM_OK)
+    if (!slim_step_weight(step, slot))
+        return SLIM_OK;
+    const struct slim_tensor *tensor = step->node->slots[slot];
+
+    if (ways & SLIM_WAY_FORWARD &&
+        slim_layer_packed(&out->narrow, layer, tensor, false, narrow,
+                          step->diag) != SLIM_OK)
         return SLIM_FAILED;
-    out->narrow = copy;
-    return SLIM_OK;
+    return ways & SLIM_WAY_BACK ? slim_layer_packed(&out->back, layer, tensor,
+                                                    true, narrow, step->diag)
+                                : SLIM_OK;
 }
 
 void slim_step_multiply(const struct slim_step *step, float *y, const float *x,
@@ -265,8 +224,8 @@ void slim_step_multiply_back(const struct slim_step *step, float *dx,
                              const float *dy, const struct slim_matrix *w,
                              bool add)
 {
-    if (w->narrow)
-        step->kernels->narrow->linear_grad_x(dx, dy, w->narrow, step->tokens,
+    if (w->back)
+        step->kernels->narrow->linear_grad_x(dx, dy, w->back, step->tokens,
                                              w->columns, w->rows, add);
     else
         step->kernels->linear_grad_x(dx, dy, w->wide, step->tokens, w->columns,

@@ -14,12 +14,14 @@ struct sizes {
     size_t rows, in, out;
 };
 
-/* Tiles: none whole, one, one and a half, many; odd depths. */
-static const struct sizes sizes[] = { { 1, 3, 5 },      { 3, 100, 130 },
-                                      { 15, 33, 17 },   { 16, 64, 31 },
-                                      { 47, 65, 128 },  { 128, 96, 64 },
-                                      { 145, 130, 77 }, { 300, 257, 96 },
-                                      { 1050, 72, 200 } };
+/* Tiles: none whole, one, one and a half, many; odd depths, depths of two
+ * blocks and of three. */
+static const struct sizes sizes[] = {
+    { 1, 3, 5 },       { 3, 100, 130 }, { 15, 33, 17 },    { 16, 64, 31 },
+    { 47, 65, 128 },   { 128, 96, 64 }, { 145, 130, 77 },  { 300, 257, 96 },
+    { 1050, 72, 200 }, { 2, 1543, 70 }, { 50, 1601, 140 }, { 31, 90, 3201 },
+    { 1701, 40, 65 }
+};
 
 static float widened(uint16_t narrow)
 {
@@ -34,7 +36,7 @@ static float widened(uint16_t narrow)
 struct operands {
     struct sizes n;
     float *x, *w, *dy, *bias, *x_round, *w_round, *dy_round;
-    uint16_t *narrow;
+    uint16_t *narrow, *back; /* packed */
 };
 
 static float *rounded(const float *x, size_t count)
@@ -43,10 +45,19 @@ static float *rounded(const float *x, size_t count)
     float *out = malloc(count * sizeof(*out));
 
     assert_true(narrow && out);
-    slim_bf16_narrow(narrow, x, count);
+    slim_bf16_round(narrow, x, count);
     for (size_t i = 0; i < count; i++)
         out[i] = widened(narrow[i]);
     free(narrow);
+    return out;
+}
+
+static uint16_t *packed(const float *w, struct slim_pack_form form)
+{
+    uint16_t *out = malloc(slim_bf16_packed(&form) * sizeof(*out));
+
+    assert_non_null(out);
+    slim_bf16_pack_wide(out, w, &form);
     return out;
 }
 
@@ -61,9 +72,8 @@ static struct operands make(struct sizes n)
     o.x_round = rounded(o.x, n.rows * n.in);
     o.w_round = rounded(o.w, n.out * n.in);
     o.dy_round = rounded(o.dy, n.rows * n.out);
-    o.narrow = malloc(n.out * n.in * sizeof(*o.narrow));
-    assert_non_null(o.narrow);
-    slim_bf16_narrow(o.narrow, o.w, n.out * n.in);
+    o.narrow = packed(o.w, (struct slim_pack_form){ n.out, n.in, false });
+    o.back = packed(o.w, (struct slim_pack_form){ n.out, n.in, true });
     return o;
 }
 
@@ -75,6 +85,7 @@ static void release(struct operands *o)
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         free(all[i]);
     free(o->narrow);
+    free(o->back);
 }
 
 /* Every product, one after the other: of `table` on narrow weights, or of the
@@ -93,7 +104,7 @@ static float *products(const struct operands *o,
         const float *bias = add ? o->bias : NULL;
         if (table) {
             table->linear(at, o->x, o->narrow, bias, n.rows, n.in, n.out);
-            table->linear_grad_x(at + y, o->dy, o->narrow, n.rows, n.in, n.out,
+            table->linear_grad_x(at + y, o->dy, o->back, n.rows, n.in, n.out,
                                  add);
             table->linear_grad_w(at + y + x, o->dy, o->x, n.rows, n.in, n.out,
                                  add);
@@ -163,6 +174,37 @@ static void same_bits_on_any_threads(void **state)
     }
 }
 
+/* Stripes of halves, one by one, lie as the whole does. */
+static void packs_stripes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        for (int back = 0; back < 2; back++) {
+            struct slim_pack_form form = { sizes[i].out, sizes[i].in, back };
+            size_t stride = slim_pack_stride(form.in), length = form.in;
+            float *w = slim_case_normal(form.out * form.in, 6);
+            uint16_t *want = packed(w, form);
+            uint16_t *have = calloc(slim_bf16_packed(&form), sizeof(*have));
+            uint16_t *stripe = calloc(SLIM_PACK_ROWS * stride, sizeof(*have));
+
+            assert_true(have && stripe);
+            for (size_t first = 0; first < form.out; first += SLIM_PACK_ROWS) {
+                size_t rows = form.out - first;
+                rows = rows < SLIM_PACK_ROWS ? rows : SLIM_PACK_ROWS;
+                for (size_t r = 0; r < rows; r++)
+                    slim_bf16_round(stripe + r * stride,
+                                    w + (first + r) * length, length);
+                slim_bf16_pack(have, stripe, stride, first, rows, &form);
+            }
+            assert_memory_equal(have, want,
+                                slim_bf16_packed(&form) * sizeof(*have));
+            free(w);
+            free(want);
+            free(have);
+            free(stripe);
+        }
+}
+
 /* A loss with rows that do not count, and its gradients: the reference on
  * rounded x and w differs by the rounding of the logits' gradient alone. */
 static void losses(void **state)
@@ -179,8 +221,8 @@ static void losses(void **state)
     for (int32_t r = 0; r < ROWS; r++)
         targets[r] = r % 7 == 3 ? -1 : r * 37 % VOCAB;
     assert_true(dx && dw);
-    table->cross_entropy_grad(have_nll, dx, dw, NULL, o.x, o.narrow, o.bias,
-                              targets, 0.5f, ROWS, WIDTH, VOCAB);
+    table->cross_entropy_grad(have_nll, dx, dw, NULL, o.x, o.narrow, o.back,
+                              o.bias, targets, 0.5f, ROWS, WIDTH, VOCAB);
     slim_kernels_ref.cross_entropy_grad(want_nll, dx + ALL, dw + VOCAB * WIDTH,
                                         NULL, o.x_round, o.w_round, o.bias,
                                         targets, 0.5f, ROWS, WIDTH, VOCAB);
@@ -211,7 +253,7 @@ static void rounds_to_even(void **state)
 
     (void)state;
     memcpy(x, from, sizeof(x));
-    slim_bf16_narrow(have, x, sizeof(want) / sizeof(*want));
+    slim_bf16_round(have, x, sizeof(want) / sizeof(*want));
     assert_memory_equal(have, want, sizeof(want));
 }
 
@@ -374,6 +416,7 @@ int main(void)
         cmocka_unit_test(rounds_to_even),
         cmocka_unit_test(equals_the_reference),
         cmocka_unit_test(same_bits_on_any_threads),
+        cmocka_unit_test(packs_stripes),
         cmocka_unit_test(losses),
         cmocka_unit_test(attention),
         cmocka_unit_test(second_moments),

@@ -113,18 +113,28 @@ static void test_bf16(void **state)
     assert_true(have[2] == 0x1p-133f && have[3] == 0x1.fep127f);
 }
 
-/* Stands in for rounding, to tell whether halves went through f32. */
-static void narrow_marked(uint16_t *out, const float *x, size_t count)
+/* Stand in for packing, to tell whether halves went through f32. */
+static void pack(uint16_t *packed, const uint16_t *rows, size_t stride,
+                 size_t first, size_t count, const struct slim_pack_form *form)
 {
-    for (size_t i = 0; i < count; i++)
-        out[i] = (uint16_t)(1000.0f + x[i]);
+    for (size_t r = 0; r < count; r++)
+        memcpy(packed + (first + r) * form->in, rows + r * stride,
+               form->in * sizeof(*packed));
 }
 
-static const struct slim_narrow_kernels marked = { .narrow = narrow_marked };
+static void pack_wide(uint16_t *packed, const float *w,
+                      const struct slim_pack_form *form)
+{
+    for (size_t i = 0; i < form->out * form->in; i++)
+        packed[i] = (uint16_t)(1000.0f + w[i]);
+}
+
+static const struct slim_narrow_kernels marked = { .pack = pack,
+                                                   .pack_wide = pack_wide };
 
 static enum slim_status read_narrow(struct world *world, uint16_t *out)
 {
-    return slim_model_read_narrow(out, world->model, world->up, &marked,
+    return slim_model_read_packed(out, world->model, world->up, false, &marked,
                                   &world->diag);
 }
 

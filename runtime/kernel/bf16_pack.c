@@ -1,0 +1,158 @@
+/* bf16_pack.c - operands in the order in which oneDNN's kernels read them */
+#include "runtime/kernel/bf16.h"
+#include "runtime/kernel/parallel.h"
+#include "runtime/kernel/scratch.h"
+
+#include <stdlib.h>
+
+/*
+ * b[depth, width], block after block of rows. A block is BA16a64b2a of oneDNN:
+ * panels of PANEL columns, one after the other; in a panel two rows of b are
+ * side by side, column by column, since a bf16 instruction adds up pairs of
+ * products. What is missing of a whole panel, or of PAIRS rows, is zero.
+ */
+enum { PANEL = SLIM_PACK_ROWS, PAIRS = 32, DEEPEST = 1536 };
+
+size_t slim_bf16_padded(size_t depth)
+{
+    return slim_tiles(depth, PAIRS) * PAIRS;
+}
+
+/* Blocks of the same length, but for the last: at most DEEPEST, so that what a
+ * tile reads of both operands stays in the second cache. */
+size_t slim_bf16_block(size_t depth)
+{
+    size_t blocks = slim_tiles(depth, DEEPEST);
+
+    return slim_bf16_padded(slim_tiles(depth, blocks ? blocks : 1));
+}
+
+struct panels {
+    size_t depth, width; /* of b */
+    size_t whole;        /* width in whole panels */
+    size_t step;         /* rows of a block */
+};
+
+static struct panels panels_of(const struct slim_pack_form *form)
+{
+    size_t depth = form->back ? form->out : form->in;
+    size_t width = form->back ? form->in : form->out;
+
+    return (struct panels){ depth, width, slim_tiles(width, PANEL) * PANEL,
+                            slim_bf16_block(depth) };
+}
+
+size_t slim_bf16_packed(const struct slim_pack_form *form)
+{
+    struct panels p = panels_of(form);
+
+    return p.whole * slim_bf16_padded(p.depth);
+}
+
+/* Rows of w are columns of b: up to PANEL of them are one panel of a block. */
+static void pack_columns(uint16_t *panel, const uint16_t *rows, size_t stride,
+                         size_t count, size_t depth)
+{
+    size_t pairs = count == PANEL ? depth / 2 : 0;
+
+    for (size_t pair = 0; pair < pairs; pair++)
+        for (size_t j = 0; j < PANEL; j++)
+            memcpy(panel + 2 * (pair * PANEL + j), rows + j * stride + 2 * pair,
+                   2 * sizeof(*panel));
+    for (size_t at = 2 * pairs * PANEL; at < slim_bf16_padded(depth) * PANEL;
+         at++) {
+        size_t k = at / PANEL / 2 * 2 + at % 2, j = at / 2 % PANEL;
+        panel[at] = k < depth && j < count ? rows[j * stride + k] : (uint16_t)0;
+    }
+}
+
+/* Two rows of w, which are two of b, in every panel, `length` from one to the
+ * next; NULL: zeros. */
+SLIM_CLONES
+static void pack_pair(uint16_t *packed, size_t length, const uint16_t *first,
+                      const uint16_t *second, const struct panels *p)
+{
+    size_t whole = second ? p->width / PANEL : 0;
+
+    for (size_t i = 0; i < whole; i++) {
+        uint16_t *out = packed + i * length;
+#pragma omp simd
+        for (size_t j = 0; j < PANEL; j++) {
+            out[2 * j] = first[i * PANEL + j];
+            out[2 * j + 1] = second[i * PANEL + j];
+        }
+    }
+    for (size_t i = whole * PANEL; i < p->whole; i++) {
+        uint16_t *out = packed + i / PANEL * length + i % PANEL * 2;
+        out[0] = i < p->width && first ? first[i] : (uint16_t)0;
+        out[1] = i < p->width && second ? second[i] : (uint16_t)0;
+    }
+}
+
+static void pack_rows(uint16_t *packed, const uint16_t *rows, size_t stride,
+                      size_t first, size_t count, const struct panels *p)
+{
+    size_t end =
+        first + count == p->depth ? slim_bf16_padded(p->depth) : first + count;
+
+    for (size_t k = first; k < end; k += 2) {
+        size_t block = k - k % p->step;
+        size_t left = p->depth - block;
+        size_t depth = slim_bf16_padded(left < p->step ? left : p->step);
+        const uint16_t *row = rows + (k - first) * stride;
+
+        pack_pair(packed + block * p->whole + (k - block) * PANEL,
+                  depth * PANEL, k < p->depth ? row : NULL,
+                  k + 1 < p->depth ? row + stride : NULL, p);
+    }
+}
+
+void slim_bf16_pack(uint16_t *packed, const uint16_t *rows, size_t stride,
+                    size_t first, size_t count,
+                    const struct slim_pack_form *form)
+{
+    struct panels p = panels_of(form);
+
+    if (form->back) {
+        pack_rows(packed, rows, stride, first, count, &p);
+        return;
+    }
+    for (size_t k = 0; k < p.depth; k += p.step) {
+        size_t depth = slim_tile_length(p.depth, p.step, k / p.step);
+        pack_columns(packed + k * p.whole + first * slim_bf16_padded(depth),
+                     rows + k, stride, count, depth);
+    }
+}
+
+struct wide {
+    uint16_t *packed;
+    const float *w;
+    const struct slim_pack_form *form;
+    uint16_t *stripes; /* of rows rounded, one for each worker */
+};
+
+static void wide_tile(void *context, size_t tile, size_t worker)
+{
+    const struct wide *wide = context;
+    const struct slim_pack_form *form = wide->form;
+    size_t stride = slim_pack_stride(form->in), first = tile * SLIM_PACK_ROWS;
+    size_t count = slim_tile_length(form->out, SLIM_PACK_ROWS, tile);
+    uint16_t *stripe = wide->stripes + worker * SLIM_PACK_ROWS * stride;
+
+    for (size_t r = 0; r < count; r++)
+        slim_bf16_round(stripe + r * stride, wide->w + (first + r) * form->in,
+                        form->in);
+    slim_bf16_pack(wide->packed, stripe, stride, first, count, form);
+}
+
+void slim_bf16_pack_wide(uint16_t *packed, const float *w,
+                         const struct slim_pack_form *form)
+{
+    size_t stripe = SLIM_PACK_ROWS * slim_pack_stride(form->in);
+    struct wide wide = { packed, w, form,
+                         SLIM_SCRATCH(slim_threads() * stripe, uint16_t) };
+
+    slim_parallel(slim_tiles(form->out, SLIM_PACK_ROWS),
+                  (double)form->out * (double)form->in, wide_tile, &wide);
+    free(wide.stripes);
+}
