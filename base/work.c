@@ -1,5 +1,6 @@
 /* work.c - what was done so far, counted (work.h) */
 #include "base/work.h"
+#include "base/array.h"
 
 #include <fcntl.h>
 #ifdef __GLIBC__
@@ -79,6 +80,7 @@ struct slim_footprint slim_footprint_now(void)
 
 void slim_footprint_trim(void)
 {
+    slim_array_trim();
 #ifdef __GLIBC__
     (void)malloc_trim(0);
 #endif

@@ -1,4 +1,5 @@
 /* bf16_linear.c - linears of packed weights, and their gradients */
+#include "base/array.h"
 #include "runtime/kernel/bf16.h"
 #include "runtime/kernel/bf16_product.h"
 #include "runtime/kernel/parallel.h"
@@ -64,7 +65,7 @@ static struct shape shape_of(size_t rows, size_t columns)
 
 static uint16_t *operand_new(const struct shape *shape)
 {
-    return SLIM_SCRATCH(shape->whole * shape->columns + 1, uint16_t);
+    return SLIM_BORROW(shape->whole * shape->columns + 1, uint16_t);
 }
 
 /* Zeros in the rows after the last. */
@@ -232,7 +233,7 @@ void slim_bf16_linear(float *y, const float *x, const uint16_t *w,
 
     slim_bf16_multiply(&(struct slim_bf16_product){
         .c = y, .a = a, .b = w, .bias = bias, .m = rows, .n = out, .k = in });
-    free(a);
+    slim_array_return(a);
 }
 
 void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *back,
@@ -242,7 +243,7 @@ void slim_bf16_linear_grad_x(float *dx, const float *dy, const uint16_t *back,
 
     slim_bf16_multiply(&(struct slim_bf16_product){
         .c = dx, .a = a, .b = back, .m = rows, .n = in, .k = out, .add = add });
-    free(a);
+    slim_array_return(a);
 }
 
 /* A strip of columns of x[rows, columns], rounded, as rows of the output: a few
@@ -320,11 +321,11 @@ void slim_bf16_linear_grad_w(float *dw, const float *dy, const float *x,
 {
     struct slim_pack_form form = { .out = rows, .in = in, .back = true };
     uint16_t *a = narrowed_turned(dy, rows, out);
-    uint16_t *b = SLIM_SCRATCH(slim_bf16_packed(&form) + 1, uint16_t);
+    uint16_t *b = SLIM_BORROW(slim_bf16_packed(&form) + 1, uint16_t);
 
     slim_bf16_pack_wide(b, x, &form);
     slim_bf16_multiply(&(struct slim_bf16_product){
         .c = dw, .a = a, .b = b, .m = out, .n = in, .k = rows, .add = add });
-    free(a);
-    free(b);
+    slim_array_return(a);
+    slim_array_return(b);
 }

@@ -7,14 +7,22 @@
 
 enum { EXIT_NO_MEMORY = 5 };
 
-void *slim_scratch(size_t count, size_t size)
+static void *must_have(void *memory, size_t count, size_t size)
 {
-    void *memory = slim_array(count, size);
-
     if (memory)
         return memory;
     (void)fprintf(stderr,
                   "slimc: not enough memory: %zu objects of %zu bytes\n", count,
                   size);
     exit(EXIT_NO_MEMORY);
+}
+
+void *slim_scratch(size_t count, size_t size)
+{
+    return must_have(slim_array(count, size), count, size);
+}
+
+void *slim_scratch_borrow(size_t count, size_t size)
+{
+    return must_have(slim_array_borrow(count, size), count, size);
 }

@@ -11,6 +11,12 @@
  */
 void *slim_scratch(size_t count, size_t size);
 
+/* The same, given back with slim_array_return (base/array.h): for operands that
+ * are as large as what they are made of. */
+void *slim_scratch_borrow(size_t count, size_t size);
+
+#define SLIM_BORROW(count, type)                                               \
+    ((type *)slim_scratch_borrow((count), sizeof(type)))
 #define SLIM_SCRATCH(count, type) ((type *)slim_scratch((count), sizeof(type)))
 
 #endif
