@@ -13,9 +13,13 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/bf16_amx.c \
     %D%/kernel/bf16_amx.h \
     %D%/kernel/bf16_attention.c \
+    %D%/kernel/bf16_attention_grad.c \
     %D%/kernel/bf16_linear.c \
     %D%/kernel/bf16_pack.c \
     %D%/kernel/bf16_product.c \
+    %D%/kernel/bf16_product.h \
+    %D%/kernel/bf16_strip.c \
+    %D%/kernel/bf16_strip.h \
     %D%/kernel/blas.c \
     %D%/kernel/blas.h \
     %D%/kernel/blas_activation.c \

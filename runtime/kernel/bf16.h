@@ -56,6 +56,13 @@ void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                               const float *o, const float *lse,
                               const struct slim_attention_shape *shape);
 
+/* Its way in tile registers, which works without them, too. */
+void slim_bf16_attention_grad_packed(float *dq, float *dk, float *dv,
+                                     const float *d_o, const float *q,
+                                     const float *k, const float *v,
+                                     const float *o, const float *lse,
+                                     const struct slim_attention_shape *shape);
+
 void slim_bf16_gram(double *c, const float *x, size_t rows, size_t n);
 
 /* Whether oneDNN is there and this processor multiplies in bf16. */

@@ -7,6 +7,7 @@
 #if defined(HAVE_DNNL) && defined(__x86_64__) && defined(__GNUC__)
 
 #include "runtime/kernel/bf16_amx.h"
+#include "runtime/kernel/bf16_strip.h"
 #include "runtime/kernel/blas_attention.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
@@ -17,18 +18,11 @@
 #include <math.h>
 #include <string.h>
 
-/*
- * Intrinsics, since the compiler makes no bf16 products of loops, and a call of
- * oneDNN for a block of 64 queries costs as much as its product. What
- * slim_bf16_here asks for is what these need.
- */
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+#define BF16 SLIM_BF16_CODE
 #define BF16_INLINE BF16 static inline __attribute__((always_inline))
 
-/* A product is made of strips of ROWS rows and up to WIDE vectors of LANES, or,
- * in tile registers, of SLIM_AMX_ROWS; MOST_ROWS and PAIRS suit both. */
-enum { LANES = 16, ROWS = 4, WIDE = 4, PANEL = LANES * WIDE };
-enum { MOST_ROWS = SLIM_AMX_ROWS, PAIRS = SLIM_AMX_LANES, STEP = 2 * PAIRS };
+enum { LANES = SLIM_BF16_LANES, WIDE = SLIM_BF16_WIDE, PANEL = LANES * WIDE };
+enum { PAIRS = SLIM_BF16_PAIRS, STEP = 2 * PAIRS };
 enum { QUERIES = PANEL, KEYS = 256 };
 
 /*
@@ -82,64 +76,6 @@ static struct room room_of(const struct forward *f, size_t worker)
     room.p = (uint16_t *)(void *)(room.top + QUERIES);
     room.q = room.p + (size_t)QUERIES * KEYS;
     return room;
-}
-
-BF16_INLINE __m512bh both(const uint16_t *pair)
-{
-    int bits;
-
-    memcpy(&bits, pair, sizeof(bits));
-    return (__m512bh)_mm512_set1_epi32(bits);
-}
-
-/* Sums stay in registers where every loop over them is unrolled. */
-#define EVERY _Pragma("GCC unroll 4")
-
-/* c[ROWS, n vectors] (+)= a b of `pairs` pairs; lda in halves, ldb in pairs. */
-BF16_INLINE void strip_of(float *c, size_t ldc, const uint16_t *a, size_t lda,
-                          const uint32_t *b, size_t ldb, size_t pairs, size_t n,
-                          bool add)
-{
-    __m512 sum[ROWS][WIDE];
-
-    EVERY
-    for (size_t r = 0; r < ROWS; r++)
-        EVERY
-    for (size_t v = 0; v < n; v++)
-        sum[r][v] = add ? _mm512_loadu_ps(c + r * ldc + v * LANES)
-                        : _mm512_setzero_ps();
-    for (size_t i = 0; i < pairs; i++) {
-        __m512bh column[WIDE];
-
-        EVERY
-        for (size_t v = 0; v < n; v++)
-            column[v] = (__m512bh)_mm512_loadu_si512(b + i * ldb + v * LANES);
-        EVERY
-        for (size_t r = 0; r < ROWS; r++)
-            EVERY
-        for (size_t v = 0; v < n; v++)
-            sum[r][v] = _mm512_dpbf16_ps(sum[r][v], both(a + r * lda + 2 * i),
-                                         column[v]);
-    }
-    EVERY
-    for (size_t r = 0; r < ROWS; r++)
-        EVERY
-    for (size_t v = 0; v < n; v++)
-        _mm512_storeu_ps(c + r * ldc + v * LANES, sum[r][v]);
-}
-
-BF16 static void strip(float *c, size_t ldc, const uint16_t *a, size_t lda,
-                       const uint32_t *b, size_t ldb, size_t pairs, size_t n,
-                       bool add)
-{
-    if (n >= WIDE)
-        strip_of(c, ldc, a, lda, b, ldb, pairs, WIDE, add);
-    else if (n == 3)
-        strip_of(c, ldc, a, lda, b, ldb, pairs, 3, add);
-    else if (n == 2)
-        strip_of(c, ldc, a, lda, b, ldb, pairs, 2, add);
-    else
-        strip_of(c, ldc, a, lda, b, ldb, pairs, 1, add);
 }
 
 /* exp(x), as slim_expf: the polynomial of degree 6 is within 2e-7. */
@@ -242,20 +178,6 @@ BF16 static void absorb(struct room *room, const struct slim_logits *block,
     }
 }
 
-/* c[rows, n vectors] (+)= a b, as strip, with any number of rows. */
-static void strips(const struct forward *f, float *c, size_t ldc,
-                   const uint16_t *a, size_t lda, const uint32_t *b, size_t ldb,
-                   size_t rows, size_t pairs, size_t n, bool add)
-{
-    if (f->tiled)
-        for (size_t r = 0; r < rows; r += SLIM_AMX_ROWS)
-            slim_amx_strip(c + r * ldc, ldc, a + r * lda, lda, b, ldb, pairs, n,
-                           add);
-    else
-        for (size_t r = 0; r < rows; r += ROWS)
-            strip(c + r * ldc, ldc, a + r * lda, lda, b, ldb, pairs, n, add);
-}
-
 /* s = q k^T of a block; keys: its first panel. */
 static void logits(struct room *room, const struct forward *f,
                    const struct slim_logits *block, const uint32_t *keys)
@@ -263,8 +185,9 @@ static void logits(struct room *room, const struct forward *f,
     size_t deep = f->packed.deep;
 
     for (size_t j = 0; j < block->keys; j += PANEL)
-        strips(f, room->s + j, KEYS, room->q, deep, keys + j * deep / 2, PANEL,
-               block->queries, deep / 2, WIDE, false);
+        slim_bf16_strips(f->tiled, room->s + j, KEYS, room->q, deep,
+                         keys + j * deep / 2, PANEL, block->queries, deep / 2,
+                         WIDE, false);
 }
 
 /* o += p v */
@@ -274,9 +197,10 @@ static void gather(struct room *room, const struct forward *f,
     size_t wide = f->packed.wide;
 
     for (size_t d = 0; d < wide; d += PANEL)
-        strips(f, room->o + d, wide, room->p, KEYS, values + d, wide,
-               block->queries, slim_tiles(block->keys, STEP) * PAIRS,
-               slim_least((wide - d) / LANES, WIDE), true);
+        slim_bf16_strips(f->tiled, room->o + d, wide, room->p, KEYS, values + d,
+                         wide, block->queries,
+                         slim_tiles(block->keys, STEP) * PAIRS,
+                         slim_least((wide - d) / LANES, WIDE), true);
 }
 
 BF16 static void round_row(uint16_t *out, const float *x, size_t count)
@@ -291,13 +215,13 @@ BF16 static void round_row(uint16_t *out, const float *x, size_t count)
 }
 
 /* Queries of one head, rounded, and nothing yet of their sums; zeros up to
- * MOST_ROWS. */
+ * SLIM_BF16_ROWS. */
 static void start(struct room *room, const struct forward *f,
                   const struct slim_token_block *b, size_t h)
 {
     size_t dim = f->shape->dim, deep = f->packed.deep;
     size_t count = b->last - b->first,
-           rows = slim_tiles(count, MOST_ROWS) * MOST_ROWS;
+           rows = slim_tiles(count, SLIM_BF16_ROWS) * SLIM_BF16_ROWS;
 
     memset(room->q, 0, rows * deep * sizeof(*room->q));
     memset(room->p + count * KEYS, 0, (rows - count) * KEYS * sizeof(*room->p));
@@ -347,8 +271,7 @@ static void forward_tile(void *context, size_t tile, size_t worker)
                              .slope = shape->slopes ? shape->slopes[h] : 0 };
     size_t first = slim_first_key(shape->window, b->start, b->first);
 
-    if (f->tiled)
-        slim_amx_open();
+    slim_bf16_strips_open(f->tiled);
     start(&room, f, b, h);
     /* queries and panels are of the same length, and so are their numbers */
     for (s.key = first - (first - b->start) % KEYS; s.key < slim_last_key(b);
@@ -362,8 +285,7 @@ static void forward_tile(void *context, size_t tile, size_t worker)
         gather(&room, f, &s, packed->values + at * PANEL * packed->wide / 2);
     }
     finish(&room, f, b, h);
-    if (f->tiled)
-        slim_amx_close();
+    slim_bf16_strips_close(f->tiled);
 }
 
 /* Two numbers, rounded, as one word: the first in its low half. */
@@ -467,22 +389,3 @@ void slim_bf16_attention(float *o, float *lse, const float *q, const float *k,
 }
 
 #endif
-
-/* The gradient in f32 of what the forward computed from rounded operands. */
-void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
-                              const float *q, const float *k, const float *v,
-                              const float *o, const float *lse,
-                              const struct slim_attention_shape *shape)
-{
-    size_t tokens = shape->starts[shape->sequences];
-    size_t narrow = tokens * shape->kv_heads * shape->dim;
-    float *queries = slim_bf16_rounded(q, tokens * shape->heads * shape->dim);
-    float *keys = slim_bf16_rounded(k, narrow);
-    float *values = slim_bf16_rounded(v, narrow);
-
-    slim_blas_attention_grad(dq, dk, dv, d_o, queries, keys, values, o, lse,
-                             shape);
-    free(queries);
-    free(keys);
-    free(values);
-}

@@ -64,4 +64,15 @@ static inline void slim_logits_lean(float *s, float slope, float distance,
         s[j] -= slope * (distance - (float)(int)j);
 }
 
+/* mean[i] = d_o[i] . o[i] over rows[rows, dim], those of a token's heads one
+ * after the other. */
+void slim_attention_means(float *mean, const float *d_o, const float *o,
+                          size_t rows, size_t dim);
+
+/* Logits to probabilities, and d (the gradient of those) to the gradient of
+ * the logits without their factor; zero where nothing is seen. lse, mean: of
+ * the first query, `heads` apart from one to the next. */
+void slim_attention_chain(const struct slim_logits *block, float *d,
+                          const float *lse, const float *mean, size_t heads);
+
 #endif

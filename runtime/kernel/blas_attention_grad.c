@@ -11,11 +11,11 @@
 
 /* FEW: below so many pairs of sequence and key/value head, there are tiles for
  * blocks of keys and for blocks of queries, at 7 products instead of 5. */
-enum { BLOCK = 64, FEW = 8, TOKENS = 32 };
+enum { BLOCK = 64, FEW = 8, TOKENS = 256 };
 
 struct backward {
     float *dq, *dk, *dv;
-    const float *d_o, *q, *k, *v, *o, *lse;
+    const float *d_o, *q, *k, *v, *lse;
     const struct slim_attention_shape *shape;
     const struct slim_token_block *blocks;
     float *mean;  /* (tokens * heads): d_o . o */
@@ -38,31 +38,40 @@ SLIM_INLINE float dot(const float *a, const float *b, size_t n)
     return slim_lanes_sum(lane);
 }
 
-SLIM_CLONES
-static void mean_rows(const struct backward *b, size_t first, size_t last)
-{
-    size_t dim = b->shape->dim;
+struct means {
+    float *mean;
+    const float *d_o, *o;
+    size_t rows, dim;
+};
 
+SLIM_CLONES
+static void mean_rows(const struct means *m, size_t first, size_t last)
+{
     for (size_t i = first; i < last; i++)
-        b->mean[i] = dot(b->d_o + i * dim, b->o + i * dim, dim);
+        m->mean[i] = dot(m->d_o + i * m->dim, m->o + i * m->dim, m->dim);
 }
 
 static void mean_tile(void *context, size_t tile, size_t worker)
 {
-    const struct backward *b = context;
-    const struct slim_attention_shape *shape = b->shape;
-    size_t first = tile * TOKENS, tokens = shape->starts[shape->sequences];
-    size_t last = first + slim_tile_length(tokens, TOKENS, tile);
+    const struct means *m = context;
+    size_t first = tile * TOKENS;
 
     (void)worker;
-    mean_rows(b, first * shape->heads, last * shape->heads);
+    mean_rows(m, first, first + slim_tile_length(m->rows, TOKENS, tile));
 }
 
-/* Logits to probabilities, and d (the gradient of those) to the gradient of
- * the logits without its factor `scale`. lse, mean: of the first query. */
+void slim_attention_means(float *mean, const float *d_o, const float *o,
+                          size_t rows, size_t dim)
+{
+    struct means m = { mean, d_o, o, rows, dim };
+
+    slim_parallel(slim_tiles(rows, TOKENS), (double)rows * (double)dim,
+                  mean_tile, &m);
+}
+
 SLIM_CLONES
-static void chain(const struct slim_logits *block, float *d, const float *lse,
-                  const float *mean, size_t heads)
+void slim_attention_chain(const struct slim_logits *block, float *d,
+                          const float *lse, const float *mean, size_t heads)
 {
     for (size_t r = 0; r < block->queries; r++) {
         float *p = block->at + r * block->keys, *dr = d + r * block->keys;
@@ -162,8 +171,8 @@ static void meet(const struct backward *b, const struct slim_token_block *query,
     };
 
     products_in(b, &x);
-    chain(&s, x.d, b->lse + from * heads + h, b->mean + from * heads + h,
-          heads);
+    slim_attention_chain(&s, x.d, b->lse + from * heads + h,
+                         b->mean + from * heads + h, heads);
     products_out(b, &x);
 }
 
@@ -249,7 +258,6 @@ void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                           .q = q,
                           .k = k,
                           .v = v,
-                          .o = o,
                           .lse = lse,
                           .shape = shape };
     struct slim_token_block *blocks = slim_token_blocks(shape, BLOCK, &count);
@@ -261,8 +269,7 @@ void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
     clear(dq, first, last, shape->heads * shape->dim);
     clear(dk, first, last, shape->kv_heads * shape->dim);
     clear(dv, first, last, shape->kv_heads * shape->dim);
-    slim_parallel(slim_tiles(last, TOKENS),
-                  (double)(last * shape->heads * shape->dim), mean_tile, &b);
+    slim_attention_means(b.mean, d_o, o, last * shape->heads, shape->dim);
     run(&b, count, work);
     free(b.mean);
     free(b.p);

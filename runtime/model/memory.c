@@ -70,6 +70,22 @@ static size_t widest(const struct slim_shape *shape)
     return width;
 }
 
+/* Queries of a token, at most. */
+static size_t widest_attention(const struct slim_shape *shape)
+{
+    size_t width = 0;
+
+    for (size_t n = 0; n < shape->arch->node_count; n++) {
+        const struct slim_node *node = &shape->arch->nodes[n];
+        if (node->kind != SLIM_BLOCK_ATTENTION)
+            continue;
+        struct slim_heads heads = slim_node_heads(shape, node);
+        if (heads.kv * heads.rep * heads.dim > width)
+            width = heads.kv * heads.rep * heads.dim;
+    }
+    return width;
+}
+
 /* Of the weights, no more than `largest` bytes are at hand at a time. */
 static uint64_t work(const struct slim_shape *shape, uint64_t largest,
                      size_t tokens, bool backward)
@@ -77,12 +93,15 @@ static uint64_t work(const struct slim_shape *shape, uint64_t largest,
     uint64_t stream = (uint64_t)tokens * slim_pass_width(shape) * sizeof(float);
     /* what a linear copies: operands in bf16, or the inputs of an adapter */
     uint64_t copies = (uint64_t)tokens * widest(shape) * 2 * sizeof(float);
+    /* what attention's backward multiplies, in bf16: q and d_o twice, k, v */
+    uint64_t panels = (uint64_t)tokens * widest_attention(shape) * 7 * 2;
     uint64_t layer = 0;
 
     for (size_t l = 0; l < shape->arch->layers; l++)
         layer = most(layer, slim_tape_bytes(shape, l, tokens) +
                                 slim_work_bytes(shape, l, tokens));
-    return largest + layer + copies + (backward ? 6 : 3) * stream;
+    return largest + layer + copies + (backward ? panels : 0) +
+           (backward ? 6 : 3) * stream;
 }
 
 /* Of weights of so many bytes in f32: those, and bf16 beside them, packed for the

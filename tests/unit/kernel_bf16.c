@@ -313,33 +313,43 @@ static bool near(const struct slim_kernel_case *one,
     return true;
 }
 
-/* Every case of attention: beside the rounding of the operands, which the
- * reference here shares, that of the exponentials. */
-static void attention(void **state)
+/* Beside the rounding of the operands, which the reference here shares, that of
+ * the exponentials, and in a backward that is packed of what it multiplies. */
+static void attends(const struct slim_kernel_case *one,
+                    const struct slim_kernels *table)
 {
     struct slim_kernels ref = slim_kernels_ref;
+
+    ref.attention = reference;
+    ref.attention_grad = reference_grad;
+    slim_threads_set(1);
+    struct slim_case_output want = slim_case_run(one, &ref);
+    struct slim_case_output have = slim_case_run(one, table);
+    slim_threads_set(3);
+    struct slim_case_output again = slim_case_run(one, table);
+    slim_threads_set(0);
+    assert_true(near(one, &have, &want));
+    assert_memory_equal(have.value, again.value,
+                        have.count * sizeof(*have.value));
+    free(want.value);
+    free(have.value);
+    free(again.value);
+}
+
+static void attention(void **state)
+{
     size_t cases = 0;
 
     (void)state;
     (void)table_or_skip();
-    ref.attention = reference;
-    ref.attention_grad = reference_grad;
+    struct slim_kernels packed = *slim_kernels_bf16();
+    packed.attention_grad = slim_bf16_attention_grad_packed;
     for (size_t i = 0; i < slim_kernel_case_count; i++) {
         const struct slim_kernel_case *one = &slim_kernel_cases[i];
         if (strncmp(one->name, "attention", strlen("attention")) != 0)
             continue;
-        slim_threads_set(1);
-        struct slim_case_output want = slim_case_run(one, &ref);
-        struct slim_case_output have = slim_case_run(one, slim_kernels_bf16());
-        slim_threads_set(3);
-        struct slim_case_output again = slim_case_run(one, slim_kernels_bf16());
-        slim_threads_set(0);
-        assert_true(near(one, &have, &want));
-        assert_memory_equal(have.value, again.value,
-                            have.count * sizeof(*have.value));
-        free(want.value);
-        free(have.value);
-        free(again.value);
+        attends(one, slim_kernels_bf16());
+        attends(one, &packed);
         cases++;
     }
     assert_true(cases > 0);
