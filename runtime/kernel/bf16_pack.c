@@ -11,7 +11,7 @@
  * side by side, column by column, since a bf16 instruction adds up pairs of
  * products. What is missing of a whole panel, or of PAIRS rows, is zero.
  */
-enum { PANEL = SLIM_PACK_ROWS, PAIRS = 32, DEEPEST = 1536 };
+enum { PANEL = SLIM_PACK_ROWS, PAIRS = 32, DEEPEST = 1536, LINE = 64 };
 
 size_t slim_bf16_padded(size_t depth)
 {
@@ -49,19 +49,66 @@ size_t slim_bf16_packed(const struct slim_pack_form *form)
     return p.whole * slim_bf16_padded(p.depth);
 }
 
+/* Every other word from each half: the bits of an index move up by one, the
+ * highest comes last. */
+SLIM_INLINE void shuffle(uint32_t *out, const uint32_t *x, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count / 2; i++) {
+        out[2 * i] = x[i];
+        out[2 * i + 1] = x[count / 2 + i];
+    }
+}
+
+/* SIDE words of SIDE rows, turned: four shuffles of a square of 16 x 16 change
+ * the halves of each index. `pace`: from a word of a row to the next. */
+enum { SIDE = 16 };
+
+SLIM_CLONES
+static void turn_words(uint16_t *out, size_t pace, const uint16_t *rows,
+                       size_t stride)
+{
+    uint32_t x[SIDE * SIDE], y[SIDE * SIDE];
+
+    for (size_t r = 0; r < SIDE; r++)
+        memcpy(x + r * SIDE, rows + r * stride, SIDE * sizeof(*x));
+    shuffle(y, x, (size_t)SIDE * SIDE);
+    shuffle(x, y, (size_t)SIDE * SIDE);
+    shuffle(y, x, (size_t)SIDE * SIDE);
+    shuffle(x, y, (size_t)SIDE * SIDE);
+    for (size_t w = 0; w < SIDE; w++)
+        memcpy(out + w * pace, x + w * SIDE, SIDE * sizeof(*x));
+}
+
+/* Lines that are about to be written: twice as fast here, since a square does
+ * not write them one after the other. */
+static void fetch(const uint16_t *next, size_t count)
+{
+#if defined(__GNUC__)
+    for (size_t i = 0; i < count; i += LINE / sizeof(*next))
+        __builtin_prefetch(next + i, 1);
+#else
+    (void)next;
+    (void)count;
+#endif
+}
+
 /* Rows of w are columns of b: up to PANEL of them are one panel of a block. */
 static void pack_columns(uint16_t *panel, const uint16_t *rows, size_t stride,
                          size_t count, size_t depth)
 {
-    size_t pairs = count == PANEL ? depth / 2 : 0;
+    const size_t side = SIDE, words = PANEL;
+    size_t pairs = count == PANEL ? depth / 2 / side * side : 0;
 
-    for (size_t pair = 0; pair < pairs; pair++)
-        for (size_t j = 0; j < PANEL; j++)
-            memcpy(panel + 2 * (pair * PANEL + j), rows + j * stride + 2 * pair,
-                   2 * sizeof(*panel));
-    for (size_t at = 2 * pairs * PANEL; at < slim_bf16_padded(depth) * PANEL;
+    for (size_t pair = 0; pair < pairs; pair += side) {
+        fetch(panel + 2 * (pair + side) * words, 2 * side * words);
+        for (size_t j = 0; j < words; j += side)
+            turn_words(panel + 2 * (pair * words + j), 2 * words,
+                       rows + j * stride + 2 * pair, stride);
+    }
+    for (size_t at = 2 * pairs * words; at < slim_bf16_padded(depth) * words;
          at++) {
-        size_t k = at / PANEL / 2 * 2 + at % 2, j = at / 2 % PANEL;
+        size_t k = at / words / 2 * 2 + at % 2, j = at / 2 % words;
         panel[at] = k < depth && j < count ? rows[j * stride + k] : (uint16_t)0;
     }
 }

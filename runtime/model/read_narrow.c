@@ -2,6 +2,7 @@
 #include "base/work.h"
 #include "runtime/kernel/parallel.h"
 #include "runtime/kernel/scratch.h"
+#include "runtime/kernel/vector.h"
 #include "runtime/model/weight.h"
 
 #include <stdatomic.h>
@@ -20,12 +21,22 @@ struct halves {
     atomic_bool bad;   /* one of them is no number */
 };
 
+SLIM_CLONES
+static bool all_numbers(const uint16_t *row, size_t count)
+{
+    uint16_t none = 0;
+
+#pragma omp simd reduction(| : none)
+    for (size_t j = 0; j < count; j++)
+        none |= (uint16_t)((row[j] & 0x7f80u) == 0x7f80u);
+    return none == 0;
+}
+
 static bool copy_row(uint16_t *row, const struct halves *h, size_t r)
 {
     size_t i = h->weight->kept[0] ? h->weight->kept[0][r] : r;
     const uint32_t *kept = h->weight->kept[1];
     const unsigned char *from = h->base + sizeof(*row) * i * h->down;
-    unsigned none = 0;
 
     if (!kept && h->across == 1)
         memcpy(row, from, h->form->in * sizeof(*row));
@@ -34,9 +45,7 @@ static bool copy_row(uint16_t *row, const struct halves *h, size_t r)
             memcpy(&row[j],
                    from + sizeof(*row) * (kept ? kept[j] : j) * h->across,
                    sizeof(*row));
-    for (size_t j = 0; j < h->form->in; j++)
-        none |= (unsigned)((row[j] & 0x7f80u) == 0x7f80u);
-    return none == 0;
+    return all_numbers(row, h->form->in);
 }
 
 static void halves_tile(void *context, size_t tile, size_t worker)
