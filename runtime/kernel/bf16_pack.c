@@ -119,7 +119,7 @@ SLIM_CLONES
 static void pack_pair(uint16_t *packed, size_t length, const uint16_t *first,
                       const uint16_t *second, const struct panels *p)
 {
-    size_t whole = second ? p->width / PANEL : 0;
+    size_t whole = first && second ? p->width / PANEL : 0;
 
     for (size_t i = 0; i < whole; i++) {
         uint16_t *out = packed + i * length;
