@@ -1,6 +1,7 @@
 /* rates.c - how fast products are here: measured once, and kept (rates.h) */
 #include "runtime/rates.h"
 
+#include "base/array.h"
 #include "base/progress.h"
 
 #include <stdlib.h>
@@ -60,9 +61,9 @@ static void multiply(const struct slim_kernels *kernels, float *y,
 double slim_rate_measure(const struct slim_kernels *kernels)
 {
     size_t side = SIDE, rows = ROWS;
-    float *w = calloc(side * side, sizeof(*w));
-    float *x = calloc(rows * side, sizeof(*x));
-    float *y = calloc(rows * side, sizeof(*y));
+    float *w = slim_array(side * side, sizeof(*w));
+    float *x = slim_array(rows * side, sizeof(*x));
+    float *y = slim_array(rows * side, sizeof(*y));
     double began = slim_now(), best = 0.0;
 
     for (size_t i = 0; w && i < side * side; i++)
