@@ -20,6 +20,7 @@ enum slim_stream {
     SLIM_STREAM_INIT = 7,    /* weights of a new model */
     SLIM_STREAM_PROMPT = 8,  /* ids whose speed is measured */
     SLIM_STREAM_BASIS = 9,   /* signs of a made model's components */
+    SLIM_STREAM_LIMITS = 10, /* operands of products whose speed is measured */
 };
 
 uint64_t slim_random_u64(uint64_t seed, uint64_t stream, uint64_t index);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/random.h"
 #include "runtime/kernel/kernel.h"
 #include "runtime/kernel/parallel.h"
 
@@ -149,15 +150,16 @@ static void memory_and_products(struct slim_limits *out, struct arena *arena)
  */
 static void fill(float *numbers)
 {
-    uint32_t state = 1;
+    char *bytes = (char *)(void *)numbers;
 
-    for (size_t i = 0; i < BYTES / sizeof(*numbers); i++) {
-        uint32_t bits;
-
-        state = state * 1664525u + 1013904223u;
-        bits = 0x3f803f80u | ((state ^ state >> 16) & 0x807f807fu);
-        memcpy(&numbers[i], &bits, sizeof(bits));
+    for (size_t i = 0; i < PIECE / sizeof(uint64_t); i++) {
+        uint64_t bits =
+            0x3f803f803f803f80u |
+            (slim_random_u64(0, SLIM_STREAM_LIMITS, i) & 0x807f807f807f807fu);
+        memcpy(bytes + i * sizeof(bits), &bits, sizeof(bits));
     }
+    for (size_t at = PIECE; at < BYTES; at += PIECE)
+        memcpy(bytes + at, bytes, PIECE);
 }
 
 enum slim_status slim_limits_measure(struct slim_limits *out,

@@ -26,6 +26,7 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/blas_attention.c \
     %D%/kernel/blas_attention.h \
     %D%/kernel/blas_attention_grad.c \
+    %D%/kernel/blas_attention_meet.c \
     %D%/kernel/blas_attention_step.c \
     %D%/kernel/blas_center.c \
     %D%/kernel/blas_columns.c \

@@ -31,13 +31,15 @@ void slim_bf16_round(uint16_t *out, const float *x, size_t count);
 /* x rounded to bf16, in f32 again. The caller frees it. */
 float *slim_bf16_rounded(const float *x, size_t count);
 
-/* Rows of a block of a packed operand with so many, and so many with zeros. */
+/* Columns of a panel of a packed operand. Rows of a block of one with so many,
+ * and so many with zeros. */
+enum { SLIM_BF16_PANEL = 64 };
 size_t slim_bf16_block(size_t depth);
 size_t slim_bf16_padded(size_t depth);
 size_t slim_bf16_packed(const struct slim_pack_form *form);
-void slim_bf16_pack(uint16_t *packed, const uint16_t *rows, size_t stride,
-                    size_t first, size_t count,
-                    const struct slim_pack_form *form);
+void slim_bf16_pack(uint16_t *packed, const struct slim_pack_form *form,
+                    void (*row)(void *context, uint16_t *out, size_t r),
+                    void *context);
 void slim_bf16_pack_wide(uint16_t *packed, const float *w,
                          const struct slim_pack_form *form);
 

@@ -1,5 +1,6 @@
 /* bf16_attention_grad.c - the backward of attention, its products in bf16 */
 #include "runtime/kernel/bf16.h"
+#include "runtime/kernel/bf16_amx.h"
 #include "runtime/kernel/blas.h"
 
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #if defined(HAVE_DNNL) && defined(__x86_64__) && defined(__GNUC__)
 
 #include "base/array.h"
-#include "runtime/kernel/bf16_amx.h"
 #include "runtime/kernel/bf16_strip.h"
 #include "runtime/kernel/blas_attention.h"
 #include "runtime/kernel/parallel.h"
@@ -16,9 +16,8 @@
 #include <immintrin.h>
 #include <string.h>
 
-/* FEW: as in blas_attention_grad.c. */
 enum { LANES = SLIM_BF16_LANES, WIDE = SLIM_BF16_WIDE, BLOCK = LANES * WIDE };
-enum { STEP = 2 * SLIM_BF16_PAIRS, AREA = BLOCK * BLOCK, FEW = 8 };
+enum { STEP = 2 * SLIM_BF16_PAIRS, AREA = BLOCK * BLOCK };
 
 /*
  * Operands rounded to bf16, of every head a panel for each block of tokens, the
@@ -35,13 +34,12 @@ struct operands {
 
 struct backward {
     bool tiled; /* products are made in tile registers */
-    bool want_q, want_kv;
     float *dq, *dk, *dv;
     const float *lse;
     float *mean; /* (tokens * heads): d_o . o */
     const struct slim_attention_shape *shape;
-    const struct slim_token_block *blocks;
-    size_t count, deep;
+    struct slim_meetings meetings;
+    size_t deep;
     struct operands operands;
     float *rooms; /* of each worker, of room_floats */
 };
@@ -111,8 +109,9 @@ static void pack_queries(void *context, size_t tile, size_t worker)
 {
     const struct backward *b = context;
     const struct operands *o = &b->operands;
-    const struct slim_token_block *block = &b->blocks[tile % b->count];
-    size_t h = tile / b->count, at = tile * BLOCK * b->deep;
+    const struct slim_token_block *block =
+        &b->meetings.blocks[tile % b->meetings.count];
+    size_t h = tile / b->meetings.count, at = tile * BLOCK * b->deep;
 
     (void)worker;
     pack_rows(o->q + at, o->from_q, b, block, h);
@@ -126,8 +125,9 @@ static void pack_keys(void *context, size_t tile, size_t worker)
 {
     const struct backward *b = context;
     const struct operands *o = &b->operands;
-    const struct slim_token_block *block = &b->blocks[tile % b->count];
-    size_t kv = tile / b->count, dim = b->shape->dim, deep = b->deep;
+    const struct slim_token_block *block =
+        &b->meetings.blocks[tile % b->meetings.count];
+    size_t kv = tile / b->meetings.count, dim = b->shape->dim, deep = b->deep;
     size_t at = tile * BLOCK * deep, bytes = BLOCK * deep * sizeof(*o->k);
     uint16_t *k = o->k + at, *v = o->v + at, *k_tokens = o->k_tokens + at;
 
@@ -152,7 +152,8 @@ static void pack_keys(void *context, size_t tile, size_t worker)
 static uint16_t *pack(struct backward *b)
 {
     size_t heads = b->shape->heads, kv_heads = b->shape->kv_heads;
-    size_t each = b->count * BLOCK * b->deep, wide = heads * each;
+    size_t count = b->meetings.count;
+    size_t each = count * BLOCK * b->deep, wide = heads * each;
     struct operands *o = &b->operands;
 
     o->q = SLIM_BORROW(4 * wide + 3 * kv_heads * each, uint16_t);
@@ -162,8 +163,8 @@ static uint16_t *pack(struct backward *b)
     o->k = o->d_o_turned + wide;
     o->v = o->k + kv_heads * each;
     o->k_tokens = o->v + kv_heads * each;
-    slim_parallel(heads * b->count, (double)(heads * each), pack_queries, b);
-    slim_parallel(kv_heads * b->count, (double)(kv_heads * each), pack_keys, b);
+    slim_parallel(heads * count, (double)(heads * each), pack_queries, b);
+    slim_parallel(kv_heads * count, (double)(kv_heads * each), pack_keys, b);
     return o->q;
 }
 
@@ -263,121 +264,60 @@ static void add_queries(const struct backward *b, const struct room *room,
 }
 
 /* What block i of queries of head h and block j of keys do to each other. */
-static void meet(const struct backward *b, const struct room *room, size_t i,
-                 size_t j, size_t h)
+static void meet(void *context, size_t i, size_t j, size_t h, size_t worker)
 {
+    const struct backward *b = context;
     const struct slim_attention_shape *shape = b->shape;
-    const struct slim_token_block *query = &b->blocks[i], *key = &b->blocks[j];
-    size_t kv = h / (shape->heads / shape->kv_heads);
-    size_t until = slim_least(key->last, slim_last_key(query));
-
-    if ((i < j && key->first >= key->prefix) || until <= key->first ||
-        (shape->window && until + shape->window <= query->first + 1))
-        return;
+    const struct slim_token_block *query = &b->meetings.blocks[i];
+    struct room room = room_of(b, worker);
+    size_t at_q = h * b->meetings.count + i;
+    size_t at_k = h / (shape->heads / shape->kv_heads) * b->meetings.count + j;
     struct slim_logits s = {
-        .at = room->s,
+        .at = room.s,
         .query = query->first,
         .queries = query->last - query->first,
-        .key = key->first,
-        .keys = BLOCK, /* those after `until` are not seen */
+        .key = b->meetings.blocks[j].first,
+        .keys = BLOCK, /* those after the last that is seen are not */
         .start = query->start,
         .window = shape->window,
         .prefix = query->prefix,
         .slope = shape->slopes ? shape->slopes[h] : 0,
     };
 
-    logits(b, room, &s, h, h * b->count + i, kv * b->count + j);
-    if (b->want_kv)
-        add_keys(b, room, h * b->count + i);
-    if (b->want_q)
-        add_queries(b, room, &s, h, kv * b->count + j);
+    slim_bf16_strips_open(b->tiled);
+    logits(b, &room, &s, h, at_q, at_k);
+    if (b->meetings.want_kv)
+        add_keys(b, &room, at_q);
+    if (b->meetings.want_q)
+        add_queries(b, &room, &s, h, at_k);
+    slim_bf16_strips_close(b->tiled);
+}
+
+static void begin_keys(void *context, size_t worker)
+{
+    const struct backward *b = context;
+    struct room room = room_of(b, worker);
+
+    memset(room.dk, 0, BLOCK * b->deep * sizeof(*room.dk));
+    memset(room.dv, 0, BLOCK * b->deep * sizeof(*room.dv));
 }
 
 /* The sums of a block of keys, turned back. */
-static void put_keys(const struct backward *b, const struct room *room,
-                     size_t j, size_t kv)
+static void put_keys(void *context, size_t j, size_t kv, size_t worker)
 {
-    const struct slim_token_block *key = &b->blocks[j];
+    const struct backward *b = context;
+    const struct slim_token_block *key = &b->meetings.blocks[j];
+    struct room room = room_of(b, worker);
     size_t dim = b->shape->dim;
 
     for (size_t t = 0; t < key->last - key->first; t++) {
         size_t at = ((key->first + t) * b->shape->kv_heads + kv) * dim;
 
         for (size_t d = 0; d < dim; d++) {
-            b->dk[at + d] = b->shape->scale * room->dk[d * BLOCK + t];
-            b->dv[at + d] = room->dv[d * BLOCK + t];
+            b->dk[at + d] = b->shape->scale * room.dk[d * BLOCK + t];
+            b->dv[at + d] = room.dv[d * BLOCK + t];
         }
     }
-}
-
-/* All that block j of keys takes part in, for one key/value head. The order
- * of the sums is that of these loops. */
-static void meet_keys(const struct backward *b, const struct room *room,
-                      size_t j, size_t kv)
-{
-    const struct slim_token_block *key = &b->blocks[j];
-    size_t rep = b->shape->heads / b->shape->kv_heads;
-    size_t first = key->first < key->prefix ? key->sequence : j;
-
-    memset(room->dk, 0, BLOCK * b->deep * sizeof(float));
-    memset(room->dv, 0, BLOCK * b->deep * sizeof(float));
-    for (size_t h = kv * rep; h < (kv + 1) * rep; h++)
-        for (size_t i = first; i < key->sequence_end; i++)
-            meet(b, room, i, j, h);
-    put_keys(b, room, j, kv);
-}
-
-static void sequence_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-    size_t block = tile / b->shape->kv_heads, kv = tile % b->shape->kv_heads;
-    struct room room = room_of(b, worker);
-
-    if (block != b->blocks[block].sequence)
-        return;
-    slim_bf16_strips_open(b->tiled);
-    for (size_t j = block; j < b->blocks[block].sequence_end; j++)
-        meet_keys(b, &room, j, kv);
-    slim_bf16_strips_close(b->tiled);
-}
-
-static void keys_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-    struct room room = room_of(b, worker);
-
-    slim_bf16_strips_open(b->tiled);
-    meet_keys(b, &room, tile / b->shape->kv_heads, tile % b->shape->kv_heads);
-    slim_bf16_strips_close(b->tiled);
-}
-
-static void queries_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-    size_t i = tile / b->shape->heads, h = tile % b->shape->heads;
-    struct room room = room_of(b, worker);
-
-    slim_bf16_strips_open(b->tiled);
-    for (size_t j = b->blocks[i].sequence; j < b->blocks[i].sequence_end; j++)
-        meet(b, &room, i, j, h);
-    slim_bf16_strips_close(b->tiled);
-}
-
-static void run(struct backward *b)
-{
-    const struct slim_attention_shape *shape = b->shape;
-    double work = 5.0 * slim_attention_work(shape);
-    bool few = shape->sequences * shape->kv_heads < FEW;
-
-    b->want_kv = true;
-    b->want_q = !few;
-    slim_parallel(b->count * shape->kv_heads, work,
-                  few ? keys_tile : sequence_tile, b);
-    if (!few)
-        return;
-    b->want_kv = false;
-    b->want_q = true;
-    slim_parallel(b->count * shape->heads, work, queries_tile, b);
 }
 
 /*
@@ -399,11 +339,17 @@ void slim_bf16_attention_grad_packed(float *dq, float *dk, float *dv,
                           .dv = dv,
                           .lse = lse,
                           .shape = shape,
+                          .meetings = { .shape = shape,
+                                        .context = &b,
+                                        .meet = meet,
+                                        .begin = begin_keys,
+                                        .end = put_keys },
                           .operands = { q, d_o, k, v },
                           .deep = slim_tiles(shape->dim, STEP) * STEP };
-    struct slim_token_block *blocks = slim_token_blocks(shape, BLOCK, &b.count);
+    struct slim_token_block *blocks =
+        slim_token_blocks(shape, BLOCK, &b.meetings.count);
 
-    b.blocks = blocks;
+    b.meetings.blocks = blocks;
     uint16_t *panels = pack(&b);
     b.mean = SLIM_SCRATCH(last * shape->heads, float);
     b.rooms = SLIM_SCRATCH(slim_threads() * room_floats(&b), float);
@@ -412,12 +358,26 @@ void slim_bf16_attention_grad_packed(float *dq, float *dk, float *dv,
     float *rounded = slim_bf16_rounded(d_o, last * wide);
     slim_attention_means(b.mean, rounded, o, last * shape->heads, shape->dim);
     free(rounded);
-    run(&b);
+    slim_attention_meet(&b.meetings);
     slim_array_return(panels);
     free(b.mean);
     free(b.rooms);
     free(blocks);
 }
+
+#else
+
+/* The table is not handed out where slim_bf16_here says no. */
+void slim_bf16_attention_grad_packed(float *dq, float *dk, float *dv,
+                                     const float *d_o, const float *q,
+                                     const float *k, const float *v,
+                                     const float *o, const float *lse,
+                                     const struct slim_attention_shape *shape)
+{
+    slim_blas_attention_grad(dq, dk, dv, d_o, q, k, v, o, lse, shape);
+}
+
+#endif
 
 /*
  * Where there are tile registers, everything is multiplied in bf16: 0.35 to 0.7
@@ -447,25 +407,3 @@ void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
     free(keys);
     free(values);
 }
-
-#else
-
-/* The table is not handed out where slim_bf16_here says no. */
-void slim_bf16_attention_grad_packed(float *dq, float *dk, float *dv,
-                                     const float *d_o, const float *q,
-                                     const float *k, const float *v,
-                                     const float *o, const float *lse,
-                                     const struct slim_attention_shape *shape)
-{
-    slim_blas_attention_grad(dq, dk, dv, d_o, q, k, v, o, lse, shape);
-}
-
-void slim_bf16_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
-                              const float *q, const float *k, const float *v,
-                              const float *o, const float *lse,
-                              const struct slim_attention_shape *shape)
-{
-    slim_blas_attention_grad(dq, dk, dv, d_o, q, k, v, o, lse, shape);
-}
-
-#endif

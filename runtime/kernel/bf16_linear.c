@@ -116,7 +116,7 @@ static uint16_t *narrowed(const float *x, size_t rows, size_t columns)
 }
 
 /* Rows so few that the weights pass by once, a panel of outputs a tile. */
-enum { FEW = 4, PANEL = SLIM_PACK_ROWS };
+enum { FEW = 4, PANEL = SLIM_BF16_PANEL };
 
 struct passing {
     float *y;
@@ -196,7 +196,7 @@ static void passing_tile(void *context, size_t tile, size_t worker)
 
         for (size_t k = 0; k < p->in; k += step) {
             size_t depth =
-                slim_bf16_padded(p->in - k < step ? p->in - k : step);
+                slim_bf16_padded(slim_tile_length(p->in, step, k / step));
             pass_panel(sum, p->x + r * p->stride + k,
                        p->w + k * width + first * depth, depth);
         }

@@ -11,7 +11,7 @@
  * side by side, column by column, since a bf16 instruction adds up pairs of
  * products. What is missing of a whole panel, or of PAIRS rows, is zero.
  */
-enum { PANEL = SLIM_PACK_ROWS, PAIRS = 32, DEEPEST = 1536, LINE = 64 };
+enum { PANEL = SLIM_BF16_PANEL, PAIRS = 32, DEEPEST = 1536, LINE = 64 };
 
 size_t slim_bf16_padded(size_t depth)
 {
@@ -144,8 +144,8 @@ static void pack_rows(uint16_t *packed, const uint16_t *rows, size_t stride,
 
     for (size_t k = first; k < end; k += 2) {
         size_t block = k - k % p->step;
-        size_t left = p->depth - block;
-        size_t depth = slim_bf16_padded(left < p->step ? left : p->step);
+        size_t depth =
+            slim_bf16_padded(slim_tile_length(p->depth, p->step, k / p->step));
         const uint16_t *row = rows + (k - first) * stride;
 
         pack_pair(packed + block * p->whole + (k - block) * PANEL,
@@ -154,9 +154,10 @@ static void pack_rows(uint16_t *packed, const uint16_t *rows, size_t stride,
     }
 }
 
-void slim_bf16_pack(uint16_t *packed, const uint16_t *rows, size_t stride,
-                    size_t first, size_t count,
-                    const struct slim_pack_form *form)
+/* Rows first .. first + count - 1 of w into their places. */
+static void pack_stripe(uint16_t *packed, const uint16_t *rows, size_t stride,
+                        size_t first, size_t count,
+                        const struct slim_pack_form *form)
 {
     struct panels p = panels_of(form);
 
@@ -171,35 +172,57 @@ void slim_bf16_pack(uint16_t *packed, const uint16_t *rows, size_t stride,
     }
 }
 
-struct wide {
+struct packing {
     uint16_t *packed;
-    const float *w;
     const struct slim_pack_form *form;
-    uint16_t *stripes; /* of rows rounded, one for each worker */
+    void (*row)(void *context, uint16_t *out, size_t r);
+    void *context;
+    uint16_t *stripes; /* PANEL rows of w, one for each worker */
+    size_t stride;
 };
 
-static void wide_tile(void *context, size_t tile, size_t worker)
+static void stripe_tile(void *context, size_t tile, size_t worker)
 {
-    const struct wide *wide = context;
-    const struct slim_pack_form *form = wide->form;
-    size_t stride = slim_pack_stride(form->in), first = tile * SLIM_PACK_ROWS;
-    size_t count = slim_tile_length(form->out, SLIM_PACK_ROWS, tile);
-    uint16_t *stripe = wide->stripes + worker * SLIM_PACK_ROWS * stride;
+    const struct packing *p = context;
+    size_t first = tile * PANEL;
+    size_t count = slim_tile_length(p->form->out, PANEL, tile);
+    uint16_t *stripe = p->stripes + worker * PANEL * p->stride;
 
     for (size_t r = 0; r < count; r++)
-        slim_bf16_round(stripe + r * stride, wide->w + (first + r) * form->in,
-                        form->in);
-    slim_bf16_pack(wide->packed, stripe, stride, first, count, form);
+        p->row(p->context, stripe + r * p->stride, first + r);
+    pack_stripe(p->packed, stripe, p->stride, first, count, p->form);
+}
+
+void slim_bf16_pack(uint16_t *packed, const struct slim_pack_form *form,
+                    void (*row)(void *context, uint16_t *out, size_t r),
+                    void *context)
+{
+    struct packing p = { packed, form, row, context, NULL, 0 };
+
+    /* no power of two, at which rows would share few lines of the cache */
+    p.stride = slim_bf16_padded(form->in) + PAIRS;
+    p.stripes = SLIM_SCRATCH(slim_threads() * PANEL * p.stride, uint16_t);
+    slim_parallel(slim_tiles(form->out, PANEL),
+                  (double)form->out * (double)form->in, stripe_tile, &p);
+    free(p.stripes);
+}
+
+struct wide {
+    const float *w;
+    size_t in;
+};
+
+static void round_row(void *context, uint16_t *out, size_t r)
+{
+    const struct wide *wide = context;
+
+    slim_bf16_round(out, wide->w + r * wide->in, wide->in);
 }
 
 void slim_bf16_pack_wide(uint16_t *packed, const float *w,
                          const struct slim_pack_form *form)
 {
-    size_t stripe = SLIM_PACK_ROWS * slim_pack_stride(form->in);
-    struct wide wide = { packed, w, form,
-                         SLIM_SCRATCH(slim_threads() * stripe, uint16_t) };
+    struct wide wide = { w, form->in };
 
-    slim_parallel(slim_tiles(form->out, SLIM_PACK_ROWS),
-                  (double)form->out * (double)form->in, wide_tile, &wide);
-    free(wide.stripes);
+    slim_bf16_pack(packed, form, round_row, &wide);
 }

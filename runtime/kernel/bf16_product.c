@@ -56,7 +56,7 @@ static dnnl_engine_t engine(void)
  * needs no buffer. Along each side all tiles are alike but the last: so oneDNN,
  * which generates code for each shape, does so for few.
  */
-enum { TALL = 256, WIDE = 2 * SLIM_PACK_ROWS, SMALL = 1 << 20, ROW = 2048 };
+enum { TALL = 256, WIDE = 2 * SLIM_BF16_PANEL, SMALL = 1 << 20, ROW = 2048 };
 
 struct side {
     size_t length, step, count; /* of all, of a tile, of tiles */
@@ -197,7 +197,7 @@ static void run(const struct code *code, dnnl_stream_t stream, float *c,
     free(scratch);
 }
 
-/* c[rows, columns] (+)= tile + bias; the tile may be where it goes. */
+/* c[rows, columns] (+)= tile + bias; with a bias the tile may be where it goes. */
 SLIM_CLONES
 static void put(const struct slim_bf16_product *p, size_t i, size_t j,
                 const float *tile, size_t rows, size_t columns)
@@ -206,7 +206,7 @@ static void put(const struct slim_bf16_product *p, size_t i, size_t j,
         float *c = p->c + (i + r) * p->n + j;
 
         if (!p->bias && !p->add) {
-            memmove(c, tile, columns * sizeof(*c));
+            memcpy(c, tile, columns * sizeof(*c));
             continue;
         }
         for (size_t x = 0; x < columns; x++)
@@ -222,7 +222,7 @@ static void product_tile(void *context, size_t tile, size_t worker)
     size_t i = tile % job->rows.count, j = tile / job->rows.count;
     size_t row = i * job->rows.step, column = j * job->columns.step;
     size_t m = slim_tiles(p->m, SLIM_BF16_UNIT) * SLIM_BF16_UNIT;
-    size_t n = slim_tiles(p->n, SLIM_PACK_ROWS) * SLIM_PACK_ROWS;
+    size_t n = slim_tiles(p->n, SLIM_BF16_PANEL) * SLIM_BF16_PANEL;
     size_t rows = side_length(&job->rows, i);
     size_t columns = side_length(&job->columns, j);
     bool direct = columns == p->n && !p->add && rows % SLIM_BF16_UNIT == 0;

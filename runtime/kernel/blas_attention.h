@@ -75,4 +75,25 @@ void slim_attention_means(float *mean, const float *d_o, const float *o,
 void slim_attention_chain(const struct slim_logits *block, float *d,
                           const float *lse, const float *mean, size_t heads);
 
+/*
+ * A backward in pairs of a block of queries of a head and a block of keys. The
+ * gradient of a key sums over the query heads of its group, so a tile is a
+ * key/value head, with a whole sequence or, where those are few, a block of its
+ * keys: then queries meet the keys a second time for their own gradient.
+ */
+struct slim_meetings {
+    const struct slim_attention_shape *shape;
+    const struct slim_token_block *blocks;
+    size_t count; /* of blocks */
+    void *context;
+    /* Block i of queries of head h and block j of keys: adds to the gradients
+     * that are wanted. */
+    void (*meet)(void *context, size_t i, size_t j, size_t h, size_t worker);
+    /* Around all that block j meets for the gradients of its keys; or NULL. */
+    void (*begin)(void *context, size_t worker);
+    void (*end)(void *context, size_t j, size_t kv, size_t worker);
+    bool want_q, want_kv; /* set in the course of it */
+};
+void slim_attention_meet(struct slim_meetings *meetings);
+
 #endif

@@ -9,18 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FEW: below so many pairs of sequence and key/value head, there are tiles for
- * blocks of keys and for blocks of queries, at 7 products instead of 5. */
-enum { BLOCK = 64, FEW = 8, TOKENS = 256 };
+enum { BLOCK = 64, TOKENS = 256 };
 
 struct backward {
     float *dq, *dk, *dv;
     const float *d_o, *q, *k, *v, *lse;
     const struct slim_attention_shape *shape;
-    const struct slim_token_block *blocks;
+    struct slim_meetings meetings;
     float *mean;  /* (tokens * heads): d_o . o */
     float *p, *d; /* a block of logits a worker, and of their gradient */
-    bool want_q, want_kv;
 };
 
 SLIM_INLINE float dot(const float *a, const float *b, size_t n)
@@ -119,11 +116,11 @@ static void products_out(const struct backward *b, const struct pair *x)
 {
     float scale = b->shape->scale;
 
-    if (b->want_q)
+    if (b->meetings.want_q)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, x->m, x->dim,
                     x->n, scale, x->d, x->n, b->k + x->at_k, x->narrow, 1,
                     b->dq + x->at_q, x->wide);
-    if (!b->want_kv)
+    if (!b->meetings.want_kv)
         return;
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, x->n, x->dim, x->m, 1,
                 x->p, x->n, b->d_o + x->at_q, x->wide, 1, b->dv + x->at_k,
@@ -134,19 +131,15 @@ static void products_out(const struct backward *b, const struct pair *x)
 }
 
 /* What a block of queries of head h and a block of keys do to each other. */
-static void meet(const struct backward *b, const struct slim_token_block *query,
-                 const struct slim_token_block *key, size_t h, size_t worker)
+static void meet(void *context, size_t i, size_t j, size_t h, size_t worker)
 {
+    const struct backward *b = context;
     const struct slim_attention_shape *shape = b->shape;
-    size_t heads = shape->heads, dim = shape->dim, window = shape->window;
+    const struct slim_token_block *query = &b->meetings.blocks[i];
+    const struct slim_token_block *key = &b->meetings.blocks[j];
+    size_t heads = shape->heads, dim = shape->dim, from = query->first;
     size_t kv = h / (heads / shape->kv_heads);
-    bool all = key->first < key->prefix; /* queries before the keys, too */
-    size_t from = all || query->first > key->first ? query->first : key->first;
     size_t until = slim_least(key->last, slim_last_key(query));
-
-    if (from >= query->last || until <= key->first ||
-        (window && until + window <= from + 1))
-        return;
     struct pair x = {
         .p = b->p + worker * BLOCK * BLOCK,
         .d = b->d + worker * BLOCK * BLOCK,
@@ -165,7 +158,7 @@ static void meet(const struct backward *b, const struct slim_token_block *query,
         .key = key->first,
         .keys = until - key->first,
         .start = query->start,
-        .window = window,
+        .window = shape->window,
         .prefix = query->prefix,
         .slope = shape->slopes ? shape->slopes[h] : 0,
     };
@@ -176,81 +169,19 @@ static void meet(const struct backward *b, const struct slim_token_block *query,
     products_out(b, &x);
 }
 
-/* All that block j of keys takes part in, for one key/value head. The order
- * of the sums is that of these loops. */
-static void meet_keys(const struct backward *b, size_t j, size_t kv,
-                      size_t worker)
-{
-    const struct slim_token_block *key = &b->blocks[j];
-    size_t rep = b->shape->heads / b->shape->kv_heads;
-    size_t first = key->first < key->prefix ? key->sequence : j;
-
-    for (size_t h = kv * rep; h < (kv + 1) * rep; h++)
-        for (size_t i = first; i < key->sequence_end; i++)
-            meet(b, &b->blocks[i], key, h, worker);
-}
-
-static void sequence_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-    size_t block = tile / b->shape->kv_heads, kv = tile % b->shape->kv_heads;
-
-    if (block != b->blocks[block].sequence)
-        return;
-    for (size_t j = block; j < b->blocks[block].sequence_end; j++)
-        meet_keys(b, j, kv, worker);
-}
-
-static void keys_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-
-    meet_keys(b, tile / b->shape->kv_heads, tile % b->shape->kv_heads, worker);
-}
-
-static void queries_tile(void *context, size_t tile, size_t worker)
-{
-    const struct backward *b = context;
-    size_t i = tile / b->shape->heads, h = tile % b->shape->heads;
-
-    for (size_t j = b->blocks[i].sequence; j < b->blocks[i].sequence_end; j++)
-        meet(b, &b->blocks[i], &b->blocks[j], h, worker);
-}
-
-static void run(struct backward *b, size_t blocks, double work)
-{
-    const struct slim_attention_shape *shape = b->shape;
-    bool few = shape->sequences * shape->kv_heads < FEW;
-
-    b->want_kv = true;
-    b->want_q = !few;
-    slim_parallel(blocks * shape->kv_heads, work,
-                  few ? keys_tile : sequence_tile, b);
-    if (!few)
-        return;
-    b->want_kv = false;
-    b->want_q = true;
-    slim_parallel(blocks * shape->heads, work, queries_tile, b);
-}
-
 static void clear(float *x, size_t first, size_t last, size_t width)
 {
     memset(x + first * width, 0, (last - first) * width * sizeof *x);
 }
 
-/*
- * The gradient of a key sums over the query heads of its group, so a tile is
- * a key/value head, with a whole sequence or a block of its keys (the latter
- * computes the logits a second time for the queries). f32 sums over a block.
- */
+/* f32 sums over a block. */
 void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                               const float *q, const float *k, const float *v,
                               const float *o, const float *lse,
                               const struct slim_attention_shape *shape)
 {
     size_t first = shape->starts[0], last = shape->starts[shape->sequences];
-    size_t area = slim_threads() * BLOCK * BLOCK, count;
-    double work = 5.0 * slim_attention_work(shape);
+    size_t area = slim_threads() * BLOCK * BLOCK;
     struct backward b = { .dq = dq,
                           .dk = dk,
                           .dv = dv,
@@ -259,10 +190,13 @@ void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
                           .k = k,
                           .v = v,
                           .lse = lse,
-                          .shape = shape };
-    struct slim_token_block *blocks = slim_token_blocks(shape, BLOCK, &count);
+                          .shape = shape,
+                          .meetings = {
+                              .shape = shape, .context = &b, .meet = meet } };
+    struct slim_token_block *blocks =
+        slim_token_blocks(shape, BLOCK, &b.meetings.count);
 
-    b.blocks = blocks;
+    b.meetings.blocks = blocks;
     b.mean = SLIM_SCRATCH(last * shape->heads, float);
     b.p = SLIM_SCRATCH(area, float);
     b.d = SLIM_SCRATCH(area, float);
@@ -270,7 +204,7 @@ void slim_blas_attention_grad(float *dq, float *dk, float *dv, const float *d_o,
     clear(dk, first, last, shape->kv_heads * shape->dim);
     clear(dv, first, last, shape->kv_heads * shape->dim);
     slim_attention_means(b.mean, d_o, o, last * shape->heads, shape->dim);
-    run(&b, count, work);
+    slim_attention_meet(&b.meetings);
     free(b.mean);
     free(b.p);
     free(b.d);

@@ -29,23 +29,12 @@ struct slim_attention_shape {
                              are seen by all of it, or NULL */
 };
 
-/*
- * How a weight w[out,in] lies for products that read it: packed for those of
- * the linear, or for those of its backward, by rows of w in whole stripes of
- * SLIM_PACK_ROWS.
- */
-enum { SLIM_PACK_ROWS = 64 };
+/* How a weight w[out,in] lies for products that read it: packed for those of
+ * the linear, or for those of its backward. */
 struct slim_pack_form {
     size_t out, in;
     bool back;
 };
-
-/* From row to row of a stripe, in numbers: no power of two, at which rows
- * would share few lines of the cache. */
-static inline size_t slim_pack_stride(size_t in)
-{
-    return (in + 31) / 32 * 32 + 32;
-}
 
 /*
  * Products with the weights of a model in bf16: weights are rounded and packed
@@ -57,10 +46,12 @@ static inline size_t slim_pack_stride(size_t in)
 struct slim_narrow_kernels {
     /* How many numbers a packed weight has. */
     size_t (*packed)(const struct slim_pack_form *form);
-    /* Rows first .. first + count - 1 into their places: a stripe, rounded. */
-    void (*pack)(uint16_t *packed, const uint16_t *rows, size_t stride,
-                 size_t first, size_t count, const struct slim_pack_form *form);
-    /* All of w[out,in], rounded. */
+    /* Packs what row(context, out, r) says of each row r, rounded; on any
+     * thread, in any order. */
+    void (*pack)(uint16_t *packed, const struct slim_pack_form *form,
+                 void (*row)(void *context, uint16_t *out, size_t r),
+                 void *context);
+    /* Packs w[out,in], which is rounded. */
     void (*pack_wide)(uint16_t *packed, const float *w,
                       const struct slim_pack_form *form);
     void (*linear)(float *y, const float *x, const uint16_t *w,

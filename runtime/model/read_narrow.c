@@ -1,7 +1,5 @@
 /* read_narrow.c - a tensor rounded to bf16 and packed, stripe by stripe */
 #include "base/work.h"
-#include "runtime/kernel/parallel.h"
-#include "runtime/kernel/scratch.h"
 #include "runtime/kernel/vector.h"
 #include "runtime/model/weight.h"
 
@@ -11,14 +9,10 @@
 
 /* A tensor of bf16 in a file, whose halves are packed without a detour. */
 struct halves {
-    uint16_t *packed;
     const unsigned char *base;
     const struct slim_weight *weight;
     size_t down, across; /* in the file from row to row, column to column */
-    const struct slim_narrow_kernels *kernels;
-    const struct slim_pack_form *form;
-    uint16_t *stripes; /* one for each worker */
-    atomic_bool bad;   /* one of them is no number */
+    atomic_bool bad;     /* one of them is no number */
 };
 
 SLIM_CLONES
@@ -32,34 +26,23 @@ static bool all_numbers(const uint16_t *row, size_t count)
     return none == 0;
 }
 
-static bool copy_row(uint16_t *row, const struct halves *h, size_t r)
+static void copy_row(void *context, uint16_t *row, size_t r)
 {
+    struct halves *h = context;
+    size_t columns = h->weight->size[1];
     size_t i = h->weight->kept[0] ? h->weight->kept[0][r] : r;
     const uint32_t *kept = h->weight->kept[1];
     const unsigned char *from = h->base + sizeof(*row) * i * h->down;
 
     if (!kept && h->across == 1)
-        memcpy(row, from, h->form->in * sizeof(*row));
+        memcpy(row, from, columns * sizeof(*row));
     else
-        for (size_t j = 0; j < h->form->in; j++)
+        for (size_t j = 0; j < columns; j++)
             memcpy(&row[j],
                    from + sizeof(*row) * (kept ? kept[j] : j) * h->across,
                    sizeof(*row));
-    return all_numbers(row, h->form->in);
-}
-
-static void halves_tile(void *context, size_t tile, size_t worker)
-{
-    struct halves *h = context;
-    size_t stride = slim_pack_stride(h->form->in);
-    size_t first = tile * SLIM_PACK_ROWS;
-    size_t count = slim_tile_length(h->form->out, SLIM_PACK_ROWS, tile);
-    uint16_t *stripe = h->stripes + worker * SLIM_PACK_ROWS * stride;
-
-    for (size_t r = 0; r < count; r++)
-        if (!copy_row(stripe + r * stride, h, first + r))
-            atomic_store(&h->bad, true);
-    h->kernels->pack(h->packed, stripe, stride, first, count, h->form);
+    if (!all_numbers(row, columns))
+        atomic_store(&h->bad, true);
 }
 
 /* False: one of the halves is no number. */
@@ -71,22 +54,15 @@ static bool pack_halves(uint16_t *packed, const struct slim_model *model,
 {
     const struct slim_disk_tensor *disk = weight->disk;
     size_t line = disk->dims_count > 1 ? (size_t)disk->dims[1] : 1;
-    size_t stripe = SLIM_PACK_ROWS * slim_pack_stride(form->in);
     struct halves h = {
-        .packed = packed,
         .base = model->maps->items[disk->file].data + disk->offset,
         .weight = weight,
         .down = tensor->transposed ? 1 : line,
         .across = tensor->transposed ? line : 1,
-        .kernels = kernels,
-        .form = form,
-        .stripes = SLIM_SCRATCH(slim_threads() * stripe, uint16_t),
     };
 
     slim_work_read(sizeof(*packed) * (uint64_t)form->out * form->in);
-    slim_parallel(slim_tiles(form->out, SLIM_PACK_ROWS),
-                  (double)form->out * (double)form->in, halves_tile, &h);
-    free(h.stripes);
+    kernels->pack(packed, form, copy_row, &h);
     return !atomic_load(&h.bad);
 }
 

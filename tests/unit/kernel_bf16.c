@@ -174,34 +174,63 @@ static void same_bits_on_any_threads(void **state)
     }
 }
 
-/* Stripes of halves, one by one, lie as the whole does. */
-static void packs_stripes(void **state)
+/* What lies where, as oneDNN documents BA16a64b2a, of b[depth, width] in blocks
+ * of slim_bf16_block rows. */
+static size_t place(size_t k, size_t n, size_t depth, size_t width)
+{
+    size_t step = slim_bf16_block(depth), block = k / step * step;
+    size_t rows = depth - block < step ? depth - block : step;
+    size_t whole = (width + 63) / 64 * 64;
+
+    k -= block;
+    return block * whole + n / 64 * 64 * slim_bf16_padded(rows) + k / 2 * 128 +
+           n % 64 * 2 + k % 2;
+}
+
+/* Each number is at its place, those that are not there are zero, and rows
+ * that are halves already lie as those that are rounded. */
+struct halves {
+    const uint16_t *w;
+    size_t in;
+};
+
+static void halves_row(void *context, uint16_t *out, size_t r)
+{
+    const struct halves *h = context;
+
+    memcpy(out, h->w + r * h->in, h->in * sizeof(*out));
+}
+
+static void packs_each_number(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         for (int back = 0; back < 2; back++) {
             struct slim_pack_form form = { sizes[i].out, sizes[i].in, back };
-            size_t stride = slim_pack_stride(form.in), length = form.in;
+            size_t count = slim_bf16_packed(&form);
+            size_t depth = back ? form.out : form.in;
+            size_t width = back ? form.in : form.out;
             float *w = slim_case_normal(form.out * form.in, 6);
-            uint16_t *want = packed(w, form);
-            uint16_t *have = calloc(slim_bf16_packed(&form), sizeof(*have));
-            uint16_t *stripe = calloc(SLIM_PACK_ROWS * stride, sizeof(*have));
+            uint16_t *halves = malloc(form.out * form.in * sizeof(*halves));
+            uint16_t *want = calloc(count, sizeof(*want));
+            uint16_t *have = malloc(count * sizeof(*have));
+            uint16_t *wide = packed(w, form);
 
-            assert_true(have && stripe);
-            for (size_t first = 0; first < form.out; first += SLIM_PACK_ROWS) {
-                size_t rows = form.out - first;
-                rows = rows < SLIM_PACK_ROWS ? rows : SLIM_PACK_ROWS;
-                for (size_t r = 0; r < rows; r++)
-                    slim_bf16_round(stripe + r * stride,
-                                    w + (first + r) * length, length);
-                slim_bf16_pack(have, stripe, stride, first, rows, &form);
-            }
-            assert_memory_equal(have, want,
-                                slim_bf16_packed(&form) * sizeof(*have));
+            assert_true(halves && want && have);
+            slim_bf16_round(halves, w, form.out * form.in);
+            for (size_t o = 0; o < form.out; o++)
+                for (size_t j = 0; j < form.in; j++)
+                    want[place(back ? o : j, back ? j : o, depth, width)] =
+                        halves[o * form.in + j];
+            slim_bf16_pack(have, &form, halves_row,
+                           &(struct halves){ halves, form.in });
+            assert_memory_equal(have, want, count * sizeof(*have));
+            assert_memory_equal(wide, want, count * sizeof(*wide));
             free(w);
+            free(halves);
             free(want);
             free(have);
-            free(stripe);
+            free(wide);
         }
 }
 
@@ -426,7 +455,7 @@ int main(void)
         cmocka_unit_test(rounds_to_even),
         cmocka_unit_test(equals_the_reference),
         cmocka_unit_test(same_bits_on_any_threads),
-        cmocka_unit_test(packs_stripes),
+        cmocka_unit_test(packs_each_number),
         cmocka_unit_test(losses),
         cmocka_unit_test(attention),
         cmocka_unit_test(second_moments),

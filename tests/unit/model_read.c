@@ -114,12 +114,12 @@ static void test_bf16(void **state)
 }
 
 /* Stand in for packing, to tell whether halves went through f32. */
-static void pack(uint16_t *packed, const uint16_t *rows, size_t stride,
-                 size_t first, size_t count, const struct slim_pack_form *form)
+static void pack(uint16_t *packed, const struct slim_pack_form *form,
+                 void (*row)(void *context, uint16_t *out, size_t r),
+                 void *context)
 {
-    for (size_t r = 0; r < count; r++)
-        memcpy(packed + (first + r) * form->in, rows + r * stride,
-               form->in * sizeof(*packed));
+    for (size_t r = 0; r < form->out; r++)
+        row(context, packed + r * form->in, r);
 }
 
 static void pack_wide(uint16_t *packed, const float *w,
