@@ -30,9 +30,10 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/blas_attention_step.c \
     %D%/kernel/blas_center.c \
     %D%/kernel/blas_columns.c \
-    %D%/kernel/blas_dropout.c \
+    %D%/kernel/blas_combine.c \
     %D%/kernel/blas_gram.c \
     %D%/kernel/blas_linear.c \
+    %D%/kernel/blas_lora.c \
     %D%/kernel/blas_loss.c \
     %D%/kernel/blas_norm.c \
     %D%/kernel/blas_rope.c \
@@ -49,10 +50,11 @@ noinst_LIBRARIES += %D%/libkernel.a %D%/libruntime.a %D%/libspm.a
     %D%/kernel/ref_activation.c \
     %D%/kernel/ref_attention.c \
     %D%/kernel/ref_center.c \
-    %D%/kernel/ref_dropout.c \
+    %D%/kernel/ref_combine.c \
     %D%/kernel/ref_embed.c \
     %D%/kernel/ref_gram.c \
     %D%/kernel/ref_linear.c \
+    %D%/kernel/ref_lora.c \
     %D%/kernel/ref_loss.c \
     %D%/kernel/ref_norm.c \
     %D%/kernel/ref_rope.c \

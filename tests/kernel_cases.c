@@ -319,19 +319,49 @@ static void train(const struct slim_kernels *t, struct slim_case_output *out)
     free(grad);
 }
 
-/* Lengths that are no whole runs, both ways of writing, y in place. */
-static void dropout(const struct slim_kernels *t, struct slim_case_output *out)
+static void lora_of(const struct slim_kernels *t, struct slim_case_output *to,
+                    size_t rows, struct slim_lora lora)
 {
-    size_t n = 40003;
-    float *x = slim_case_normal(n, 1), *y = slim_case_normal(n, 2);
-    float *few = slim_case_normal(5, 3);
+    size_t in = lora.in, out = lora.out, rank = lora.rank;
+    float *a = slim_case_normal(rank * in, 1);
+    float *b = slim_case_normal(out * rank, 2);
+    float *da = slim_case_normal(rank * in, 3);
+    float *db = slim_case_normal(out * rank, 4);
+    float *x = slim_case_normal(rows * in, 5);
+    float *dx = slim_case_normal(rows * in, 6);
+    float *y = slim_case_normal(rows * out, 7);
+    float *dy = slim_case_normal(rows * out, 8);
 
-    t->dropout(y, x, n, 0.3f, 7, (1ul << 40) + 5, true);
-    t->dropout(x, x, n, 0.05f, 1ul << 33, 6, false);
-    t->dropout(few, few, 5, 0.5f, 8, 9, false);
-    slim_case_keep(out, x, n);
-    slim_case_keep(out, y, n);
-    slim_case_keep(out, few, 5);
+    lora.a = a;
+    lora.b = b;
+    t->lora(y, x, rows, &lora);
+    t->lora_grad(dx, da, NULL, dy, x, rows, &lora);
+    t->lora_grad(NULL, NULL, db, dy, x, rows, &lora);
+    slim_case_keep(to, y, rows * out);
+    slim_case_keep(to, dx, rows * in);
+    slim_case_keep(to, da, rank * in);
+    slim_case_keep(to, db, out * rank);
+    free(a);
+    free(b);
+    free(x);
+    free(dy);
+}
+
+/* Ranks, rows and lengths that are no whole tiles; many tiles. */
+static void lora(const struct slim_kernels *t, struct slim_case_output *out)
+{
+    struct slim_lora one = { .in = 37, .out = 21, .rank = 1, .scale = 2 };
+    struct slim_lora some = { .in = 45, .out = 70, .rank = 5, .scale = 0.5f };
+    struct slim_lora many = { .in = 576, .out = 192, .rank = 8, .scale = 1 };
+
+    lora_of(t, out, 3, one);
+    some.dropout = 0.3f;
+    some.seed = 7;
+    some.stream = (1ul << 40) + 5;
+    lora_of(t, out, 131, some);
+    many.dropout = 0.05f;
+    many.seed = 1ul << 33;
+    lora_of(t, out, 514, many);
 }
 
 static void combine(const struct slim_kernels *t, struct slim_case_output *out)
@@ -364,7 +394,7 @@ const struct slim_kernel_case slim_kernel_cases[] = {
     { "attention, sharp", slim_case_attention_sharp, SLIM_NEAR_F32_LAYER },
     { "activations", activations, SLIM_NEAR_F32_ELEMENT },
     { "combine", combine, SLIM_NEAR_EXACT },
-    { "dropout", dropout, SLIM_NEAR_EXACT },
+    { "lora", lora, SLIM_NEAR_F32_SUM },
     { "embed", embed, SLIM_NEAR_F32_ELEMENT },
     { "cross entropy", cross_entropy, SLIM_NEAR_F32_SUM },
     { "gram", gram, SLIM_NEAR_F64_SUM },

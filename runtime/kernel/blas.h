@@ -76,8 +76,11 @@ void slim_blas_gated_grad(float *dgate, float *dup, const float *dy,
 
 void slim_blas_combine(float *y, float scale, const float *x, const float *z,
                        size_t count);
-void slim_blas_dropout(float *y, const float *x, size_t count, float rate,
-                       uint64_t seed, uint64_t stream, bool add);
+void slim_blas_lora(float *y, const float *x, size_t rows,
+                    const struct slim_lora *lora);
+void slim_blas_lora_grad(float *dx, float *da, float *db, const float *dy,
+                         const float *x, size_t rows,
+                         const struct slim_lora *lora);
 
 void slim_blas_embed_grad(float *dtable, const float *dy, const int32_t *ids,
                           size_t tokens, size_t width);

@@ -101,6 +101,20 @@ static void attention_grad(float *dq, float *dk, float *dv, const float *d_o,
     inner->attention_grad(dq, dk, dv, d_o, q, k, v, o, lse, shape);
 }
 
+static void lora(float *y, const float *x, size_t rows,
+                 const struct slim_lora *lora)
+{
+    count(rows, lora->in + lora->out, lora->rank);
+    inner->lora(y, x, rows, lora);
+}
+
+static void lora_grad(float *dx, float *da, float *db, const float *dy,
+                      const float *x, size_t rows, const struct slim_lora *lora)
+{
+    count(rows, 3 * lora->in + 2 * lora->out, lora->rank);
+    inner->lora_grad(dx, da, db, dy, x, rows, lora);
+}
+
 static void cross_entropy(double *nll, const float *x, const float *w,
                           const float *bias, const int32_t *targets,
                           size_t rows, size_t width, size_t vocab)
@@ -161,6 +175,8 @@ const struct slim_kernels *slim_kernels_counted(
     table.attention = attention;
     table.attention_step = attention_step;
     table.attention_grad = attention_grad;
+    table.lora = lora;
+    table.lora_grad = lora_grad;
     table.cross_entropy = cross_entropy;
     table.cross_entropy_grad = cross_entropy_grad;
     table.gram = gram;

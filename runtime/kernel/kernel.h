@@ -29,6 +29,18 @@ struct slim_attention_shape {
                              are seen by all of it, or NULL */
 };
 
+/*
+ * A low-rank adapter of a linear: a[rank,in], b[out,rank]. Its input is divided
+ * by 1 - dropout, but for the elements that the generator drops: element i has
+ * 16 bits of block i / 8 at (seed, stream).
+ */
+struct slim_lora {
+    const float *a, *b;
+    size_t in, out, rank;
+    float scale, dropout; /* dropout in [0, 1); 0: no mask */
+    uint64_t seed, stream;
+};
+
 /* How a weight w[out,in] lies for products that read it: packed for those of
  * the linear, or for those of its backward. */
 struct slim_pack_form {
@@ -147,10 +159,13 @@ struct slim_kernels {
     /* y = scale x + z, z NULL: 0. y may be x or z. */
     void (*combine)(float *y, float scale, const float *x, const float *z,
                     size_t count);
-    /* y (+)= x / (1 - rate) but for the elements that the generator drops: 16
-     * bits each of block i / 8 at (seed, stream). y may be x. */
-    void (*dropout)(float *y, const float *x, size_t count, float rate,
-                    uint64_t seed, uint64_t stream, bool add);
+    /* y[rows,out] += scale b (a (mask x)): a linear's adapter */
+    void (*lora)(float *y, const float *x, size_t rows,
+                 const struct slim_lora *lora);
+    /* dx[rows,in], da[rank,in] and db[out,rank] are added to; each may be NULL */
+    void (*lora_grad)(float *dx, float *da, float *db, const float *dy,
+                      const float *x, size_t rows,
+                      const struct slim_lora *lora);
 
     /* y[tokens,width] = table[ids[t]]; the backward adds rows of dy. */
     void (*embed)(float *y, const float *table, const int32_t *ids,

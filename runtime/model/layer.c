@@ -35,7 +35,6 @@ void slim_layer_free(struct slim_layer *layer)
         slim_floats_free(&layer->pool.items[i]);
     slim_record_free(&layer->kept);
     slim_record_free(&layer->work);
-    slim_record_free(&layer->side);
     slim_angles_free(&layer->angles);
     slim_prefix_free(&layer->prefix);
     free(layer->positions);

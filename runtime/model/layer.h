@@ -100,7 +100,6 @@ struct slim_layer {
     struct slim_pool pool;
     struct slim_record kept; /* stands in for a record where no tape is */
     struct slim_record work; /* of one node, lost after it */
-    struct slim_record side; /* of one linear: adapters */
     struct slim_angles angles;
     struct slim_prefix prefix; /* of the node at work */
     struct slim_cache *cache;  /* NULL: sequences are whole */

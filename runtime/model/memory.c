@@ -91,7 +91,7 @@ static uint64_t work(const struct slim_shape *shape, uint64_t largest,
                      size_t tokens, bool backward)
 {
     uint64_t stream = (uint64_t)tokens * slim_pass_width(shape) * sizeof(float);
-    /* what a linear copies: operands in bf16, or the inputs of an adapter */
+    /* of a linear: operands in bf16, or an adapter's gradients of parts */
     uint64_t copies = (uint64_t)tokens * widest(shape) * 2 * sizeof(float);
     /* what attention's backward multiplies, in bf16: q and d_o twice, k, v */
     uint64_t panels = (uint64_t)tokens * widest_attention(shape) * 7 * 2;

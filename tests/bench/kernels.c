@@ -22,6 +22,7 @@ enum {
     DIM = 64,
     LENGTH = 2048,
     SHORT = 64,
+    RANK = 8,
     REPEATS = 4
 };
 
@@ -172,9 +173,30 @@ static void grad_w_7b(struct bench *b)
     b->table->linear_grad_w(b->a, b->b, b->c, ROWS, 4096, 4096, true);
 }
 
-static void dropout(struct bench *b)
+/* Of the linear that narrows the MLP. */
+static struct slim_lora adapter(const struct bench *b)
 {
-    b->table->dropout(b->a, b->b, (size_t)ROWS * FFN, 0.05f, 1, 2, false);
+    return (struct slim_lora){ .a = b->c,
+                               .b = b->d,
+                               .in = FFN,
+                               .out = WIDTH,
+                               .rank = RANK,
+                               .scale = 2.0f,
+                               .dropout = 0.05f };
+}
+
+static void lora(struct bench *b)
+{
+    struct slim_lora lora = adapter(b);
+
+    b->table->lora(b->a, b->b, ROWS, &lora);
+}
+
+static void lora_grad(struct bench *b)
+{
+    struct slim_lora lora = adapter(b);
+
+    b->table->lora_grad(b->a, b->e, b->f, b->g, b->b, ROWS, &lora);
 }
 
 static void combine(struct bench *b)
@@ -330,7 +352,8 @@ static const struct measured all[] = {
     { "rope", rope, 0, MOVED(2 * ROWS * WIDTH) },
     { "gated", gated, 0, MOVED(3 * ROWS * FFN) },
     { "gated_grad", gated_grad, 0, MOVED(5 * ROWS * FFN) },
-    { "dropout", dropout, 0, MOVED(2 * ROWS * FFN) },
+    { "lora", lora, 0, MOVED(ROWS *(FFN + 2 * WIDTH)) },
+    { "lora_grad", lora_grad, 0, MOVED(ROWS *(3 * FFN + WIDTH)) },
     { "combine", combine, 0, MOVED(3 * ROWS * FFN) },
     { "adamw", adamw, 0, MOVED(7 * ROWS * FFN) },
     { "sum_squares", sum_squares, 0, MOVED(ROWS *FFN) },
