@@ -152,6 +152,7 @@ slim_fuzzers = \
 # Each prints its measurements; `make bench` runs them.
 slim_benches = \
     %D%/bench/kernels \
+    %D%/bench/layer \
     %D%/bench/tokenizer
 
 slim_bench_scripts = \

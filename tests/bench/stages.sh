@@ -4,8 +4,9 @@
 # in the same run, bytes read and written, and the most memory. First a recipe
 # that has every kind of work; BENCH_MODEL is another model for it than the one
 # that is shipped, BENCH_TEXT its text. Then layers of the shape of a 7B model,
-# forward and backward at 2048 tokens. With an argument, a file for the figures
-# as JSON, a line each.
+# forward and backward at 2048 tokens, as a share of their products alone, which
+# are measured before and after. With an argument, a file for the figures as JSON,
+# a line each.
 
 slimc=${SLIMC:-./slimc}
 top=$(cd "$srcdir" && pwd)
@@ -60,13 +61,21 @@ stages()
     grep '"event":"stage"' "$work/events" >>"$json"
 }
 
+# FILE: the products of a layer alone
+products()
+{
+    ./tests/bench/layer "$1" >/dev/null || exit 1
+}
+
 # WAY: the layers that went that way, all together
 layers()
 {
-    limit=$(awk "$number"'
-    number("share_of_limit") > 0 {
-        print number("flops_per_second") / number("share_of_limit")
-    }' "$work/events" | tail -n 1)
+    limit=$(cat "$work/before" "$work/after" | awk "$number"'
+    string("name") == "'"$compute $1"'" {
+        work += number("flops")
+        took += number("seconds")
+    }
+    END { print work / took }')
     awk -v way="$1" -v limit="$limit" -v title="$title" -v json="$json" \
         "$number"'
     $0 ~ "\"name\":\"layer [0-9]+ " way "\"" {
@@ -99,7 +108,7 @@ done
 mkdir "$work/shape" || exit 1
 cat >"$work/shape/config.json" <<END
 {"architectures": ["LlamaForCausalLM"], "model_type": "llama",
- "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 2,
+ "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 8,
  "num_attention_heads": 32, "num_key_value_heads": 32, "vocab_size": 768,
  "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "hidden_act": "silu",
  "tie_word_embeddings": false, "torch_dtype": "bfloat16"}
@@ -108,10 +117,12 @@ END
 cp "$top/model/tokenizer.json" "$work/wide" || exit 1
 text=$top/model/text/sample.txt
 for compute in f32 bf16; do
-    title="two layers of a 7B in $compute, 2048 tokens"
+    title="eight layers of a 7B in $compute, 2048 tokens"
+    products "$work/before"
     run "$title" "$work/wide" "compute $compute
 score taylor on wikitext2 n=1 len=2048
 prune 20%"
+    products "$work/after"
     stages
     layers forward
     layers backward
