@@ -15,6 +15,9 @@ struct binding {
     const char *root;
     bool *used; /* by index of the tensor on disk */
     struct slim_diag *diag;
+    bool layer_told;   /* that one is missing */
+    const char **told; /* patterns of names that the family does not know */
+    size_t told_count;
 };
 
 /* The first tensor of the family as it is called under a prefix. */
@@ -243,6 +246,39 @@ static enum slim_status refuse_missing(const struct binding *binding,
                      somewhere ? "" : checkpoint->directory);
 }
 
+/* No tensor of that layer is on disk. */
+static bool lacks_layer(const struct binding *binding, size_t layer)
+{
+    const struct slim_arch *arch = binding->arch;
+    for (size_t t = 0; t < arch->tensor_count; t++)
+        if (arch->tensors[t].layer == layer &&
+            slim_checkpoint_find(binding->checkpoint, arch->tensors[t].name))
+            return false;
+    return true;
+}
+
+/* A layer that is missing whole is one mistake, however many there are; where
+ * the first is, too, its tensors have other names than the family's. */
+static enum slim_status refuse_absent(struct binding *binding,
+                                      const struct slim_tensor *tensor)
+{
+    const struct slim_checkpoint *checkpoint = binding->checkpoint;
+    struct slim_span place = { &checkpoint->files[0].source, 0, 0 };
+    if (binding->family->examined || tensor->layer == SLIM_NO_LAYER ||
+        tensor->layer == 0 || !lacks_layer(binding, tensor->layer))
+        return refuse_missing(binding, tensor);
+    if (binding->layer_told || lacks_layer(binding, 0))
+        return SLIM_FAILED;
+    binding->layer_told = true;
+    if (checkpoint->file_count > 1)
+        place.source = NULL;
+    return slim_fail(binding->diag, "F360", place,
+                     "layer %zu is missing from %s: it has no tensor "
+                     "\"%s\", where config.json makes it %zu layers",
+                     tensor->layer, checkpoint->directory, tensor->name,
+                     binding->arch->layers);
+}
+
 static enum slim_status bind_tensor(struct binding *binding,
                                     struct slim_tensor *tensor)
 {
@@ -255,7 +291,7 @@ static enum slim_status bind_tensor(struct binding *binding,
     const struct slim_disk_tensor *disk =
         slim_checkpoint_find(checkpoint, tensor->name);
     if (disk == NULL)
-        return refuse_missing(binding, tensor);
+        return refuse_absent(binding, tensor);
     binding->used[disk - checkpoint->tensors] = true;
     if (!slim_dtype_computes(disk->dtype))
         return slim_fail(binding->diag, "F362", place_of(binding, disk),
@@ -308,30 +344,60 @@ static const char *pattern_of(const char *name, struct slim_arena *arena)
     return pattern;
 }
 
-/* Of a file that is examined a tensor of every layer is one mistake, and its
- * pattern is what the file lacks. */
-static enum slim_status refuse_extra(const struct binding *binding,
+/* A tensor of every layer is one mistake; of a file that is examined its pattern
+ * is what the file lacks. */
+static enum slim_status refuse_extra(struct binding *binding,
                                      const struct slim_disk_tensor *disk)
 {
     struct slim_diag *diag = binding->diag;
-    const char *name = disk->name;
-    if (binding->family->examined)
-        name = pattern_of(disk->name, diag->arena);
-    const char *message = slim_arena_printf(
-        diag->arena, "tensor \"%s\" is no part of family \"%s\"", name,
-        binding->family->name);
-    for (const struct slim_error *e = diag->first;
-         binding->family->examined && e != NULL; e = e->next)
-        if (strcmp(e->message, message) == 0)
+    const char *pattern = pattern_of(disk->name, diag->arena);
+    for (size_t i = 0; i < binding->told_count; i++)
+        if (strcmp(binding->told[i], pattern) == 0)
             return SLIM_FAILED;
-    return slim_fail(diag, "F364", place_of(binding, disk), "%s", message);
+    binding->told[binding->told_count++] = pattern;
+    return slim_fail(diag, "F364", place_of(binding, disk),
+                     "tensor \"%s\" is no part of family \"%s\"",
+                     binding->family->examined ? pattern : disk->name,
+                     binding->family->name);
+}
+
+/* It has the name of a tensor of a layer, but for the number of the layer. */
+static bool of_a_layer(const struct binding *binding,
+                       const struct slim_disk_tensor *disk)
+{
+    const struct slim_arch *arch = binding->arch;
+    struct slim_arena *arena = binding->diag->arena;
+    const char *pattern = pattern_of(disk->name, arena);
+    for (size_t t = 0; t < arch->tensor_count; t++)
+        if (arch->tensors[t].layer == 0 &&
+            strcmp(pattern_of(arch->tensors[t].name, arena), pattern) == 0)
+            return true;
+    return false;
+}
+
+/* Layers that config.json does not count are one mistake. */
+static enum slim_status refuse_layers(const struct binding *binding,
+                                      const struct slim_disk_tensor *disk,
+                                      size_t count)
+{
+    struct slim_error *error = slim_error(
+        binding->diag, "F364", place_of(binding, disk),
+        "tensor \"%s\" is of a layer that config.json does not count: it makes "
+        "it %zu layers",
+        disk->name, binding->arch->layers);
+    if (count > 1)
+        slim_error_hint(binding->diag, error, "So are %zu other tensors.",
+                        count - 1);
+    return SLIM_FAILED;
 }
 
 /* A second copy of a tied tensor is not read, and that is said. */
-static enum slim_status check_rest(const struct binding *binding)
+static enum slim_status check_rest(struct binding *binding)
 {
     const struct slim_checkpoint *checkpoint = binding->checkpoint;
+    const struct slim_disk_tensor *beyond = NULL;
     enum slim_status status = SLIM_OK;
+    size_t count = 0;
     for (size_t t = 0; t < checkpoint->tensor_count; t++) {
         const struct slim_disk_tensor *disk = &checkpoint->tensors[t];
         if (binding->used[t] || name_ignored(binding, disk->name))
@@ -342,10 +408,12 @@ static enum slim_status check_rest(const struct binding *binding)
                          "tensor \"%s\" is not read: config.json ties it to "
                          "\"%s\"",
                          disk->name, tied->tied_to->name);
+        else if (!binding->family->examined && of_a_layer(binding, disk))
+            beyond = count++ == 0 ? disk : beyond;
         else
             status = refuse_extra(binding, disk);
     }
-    return status;
+    return count > 0 ? refuse_layers(binding, beyond, count) : status;
 }
 
 /* The dtype that most bytes are stored in. */
@@ -369,11 +437,18 @@ enum slim_status slim_arch_bind(struct slim_arch *arch,
                                 const struct slim_checkpoint *checkpoint,
                                 struct slim_diag *diag)
 {
+    size_t count = checkpoint->tensor_count;
     struct binding binding = {
-        arch, shape, family, checkpoint, root, NULL, diag
+        .arch = arch,
+        .shape = shape,
+        .family = family,
+        .checkpoint = checkpoint,
+        .root = root,
+        .used = SLIM_NEW_ARRAY(diag->arena, count, bool),
+        .diag = diag,
+        .told = SLIM_NEW_ARRAY(diag->arena, count, const char *),
     };
     enum slim_status status = SLIM_OK;
-    binding.used = SLIM_NEW_ARRAY(diag->arena, checkpoint->tensor_count, bool);
     for (size_t t = 0; t < arch->tensor_count; t++)
         if (bind_tensor(&binding, &arch->tensors[t]) != SLIM_OK)
             status = SLIM_FAILED;
