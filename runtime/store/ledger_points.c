@@ -251,10 +251,10 @@ static void widen(struct gathering *g, const struct slim_program *first)
     g->lines = lines;
 }
 
-enum slim_status slim_ledger_write_points(struct slim_run *run,
-                                          const struct slim_program *first,
-                                          const struct slim_ledger_part *parts,
-                                          const char *path)
+static enum slim_status merge(struct slim_run *run,
+                              const struct slim_program *first,
+                              const struct slim_ledger_part *parts,
+                              const char *path)
 {
     struct gathering g;
 
@@ -267,4 +267,18 @@ enum slim_status slim_ledger_write_points(struct slim_run *run,
             complete(&g, p, &parts[p->point->index]);
     const char *text = slim_ledger_sorted(run->arena, g.lines, g.count);
     return slim_file_write(path, text, strlen(text), nowhere, run->diag);
+}
+
+/* Shards that end together read and write one after the other. */
+enum slim_status slim_ledger_write_points(struct slim_run *run,
+                                          const struct slim_program *first,
+                                          const struct slim_ledger_part *parts,
+                                          const char *path)
+{
+    struct slim_lock lock;
+
+    slim_lock_folder(&lock, slim_path_directory(run->arena, path));
+    enum slim_status status = merge(run, first, parts, path);
+    slim_lock_release(&lock);
+    return status;
 }

@@ -74,11 +74,26 @@ bool slim_lock_take(struct slim_lock *out, struct slim_store *store,
     }
 }
 
+void slim_lock_folder(struct slim_lock *out, const char *folder)
+{
+    const struct timespec pause = { .tv_nsec = 20000000 };
+
+    *out = (struct slim_lock){ .file = open(folder, O_RDONLY | O_CLOEXEC) };
+    while (out->file >= 0 && flock(out->file, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || slim_interrupted()) {
+            slim_lock_release(out);
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 void slim_lock_release(struct slim_lock *lock)
 {
     if (lock->file < 0)
         return;
-    (void)unlink(lock->path);
+    if (lock->path)
+        (void)unlink(lock->path);
     (void)close(lock->file);
     lock->file = -1;
 }

@@ -190,6 +190,9 @@ struct slim_lock {
 bool slim_lock_take(struct slim_lock *out, struct slim_store *store,
                     const struct slim_digest *key,
                     void (*waiting)(void *context), void *context);
+/* Waits until no other process holds the folder, with a store or without. Where
+ * it cannot be held, or after an interrupt, the lock holds nothing. */
+void slim_lock_folder(struct slim_lock *out, const char *folder);
 void slim_lock_release(struct slim_lock *lock);
 /* Whether a process works on the key now. */
 bool slim_lock_held(struct slim_store *store, const struct slim_digest *key);
