@@ -52,11 +52,21 @@ struct forward {
 struct room {
     float *s;    /* (QUERIES, KEYS): logits */
     float *o;    /* (QUERIES, wide): sums so far */
-    double *sum; /* (QUERIES): of exp(logit - top) */
-    float *top;  /* (QUERIES): largest logit so far */
+    double *sum; /* (QUERIES): of exp(logit - largest) */
+    float *top;  /* (QUERIES): largest logit so far, times log2(e) */
     uint16_t *p; /* (QUERIES, KEYS): exponentials */
     uint16_t *q; /* (QUERIES, deep) */
 };
+
+/* What a row of queries sees of a block of keys. */
+struct seen {
+    size_t lo, hi;
+    bool all;     /* KEYS of them */
+    float factor; /* of its logits, as powers of 2 */
+};
+
+static const float LOG2_E = 1.44269504f;
+static const double LN_2 = 0.69314718055994531;
 
 /* Whole lines of the cache, since workers' rooms lie side by side. */
 static size_t room_floats(const struct packed *packed)
@@ -78,26 +88,19 @@ static struct room room_of(const struct forward *f, size_t worker)
     return room;
 }
 
-/* exp(x), as slim_expf: the polynomial of degree 6 is within 2e-7. */
-BF16_INLINE __m512 exponential(__m512 x)
+/* 2^x within 2e-7 of itself: the polynomial is the best of its degree for the
+ * fraction of x, with 1 at 0. Far below zero it is 0, NaN stays. */
+BF16_INLINE __m512 power(__m512 x)
 {
-    const __m512 ln2_high = _mm512_set1_ps(0.693359375f);
-    const __m512 ln2_low = _mm512_set1_ps(-2.12194440e-4f);
+    __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    __m512 p = _mm512_set1_ps(1.867130515e-3f);
 
-    x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x); /* NaN stays */
-    __m512 n =
-        _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
-    __m512 r = _mm512_fnmadd_ps(n, ln2_high, x);
-    __m512 p = _mm512_set1_ps(1.0f / 720.0f);
-
-    r = _mm512_fnmadd_ps(n, ln2_low, r);
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-    return _mm512_scalef_ps(p, n);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.017029777e-3f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.579991266e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.401644439e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.931512952e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, x); /* by its whole part */
 }
 
 /* The lanes of vector `at` that are columns lo .. hi - 1. */
@@ -109,23 +112,41 @@ BF16_INLINE __mmask16 between(size_t at, size_t lo, size_t hi)
     return (__mmask16)((1u << until) - (1u << slim_least(from, until)));
 }
 
-/* p = exp(scale s - top) rounded, over lo .. hi - 1, zero outside up to
- * `keys`; returns the sum before rounding. */
-BF16_INLINE float exponentials(uint16_t *p, const float *s, float scale,
-                               float top, size_t lo, size_t hi, size_t keys)
+/* p = 2^(factor s - top) rounded, over lo .. hi - 1, zero outside up to `keys`;
+ * returns the sum before rounding. */
+BF16_INLINE float powers(uint16_t *p, const float *s, float factor, float top,
+                         size_t lo, size_t hi, size_t keys)
 {
-    __m512 sum = _mm512_setzero_ps(), factor = _mm512_set1_ps(scale);
+    __m512 sum = _mm512_setzero_ps(), by = _mm512_set1_ps(factor);
     __m512 less = _mm512_set1_ps(top);
 
     for (size_t j = 0; j < keys; j += LANES) {
         __mmask16 seen = between(j, lo, hi);
-        __m512 e = exponential(
-            _mm512_fmsub_ps(_mm512_maskz_loadu_ps(seen, s + j), factor, less));
+        __m512 e = power(
+            _mm512_fmsub_ps(_mm512_maskz_loadu_ps(seen, s + j), by, less));
 
         e = _mm512_maskz_mov_ps(seen, e);
         sum = _mm512_add_ps(sum, e);
         _mm256_storeu_si256((__m256i *)(void *)(p + j),
                             (__m256i)_mm512_cvtneps_pbh(e));
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+/* The same over all KEYS. */
+BF16_INLINE float all_powers(uint16_t *p, const float *s, float factor,
+                             float top)
+{
+    __m512 sum = _mm512_setzero_ps(), by = _mm512_set1_ps(factor);
+    __m512 less = _mm512_set1_ps(top);
+
+    for (size_t j = 0; j < KEYS; j += STEP) {
+        __m512 low = power(_mm512_fmsub_ps(_mm512_loadu_ps(s + j), by, less));
+        __m512 high =
+            power(_mm512_fmsub_ps(_mm512_loadu_ps(s + j + LANES), by, less));
+
+        sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+        _mm512_storeu_si512(p + j, (__m512i)_mm512_cvtne2ps_pbh(high, low));
     }
     return _mm512_reduce_add_ps(sum);
 }
@@ -140,6 +161,18 @@ BF16_INLINE float largest(const float *s, size_t lo, size_t hi)
     return _mm512_reduce_max_ps(top);
 }
 
+/* Of all KEYS, in chains that do not wait for each other. */
+BF16_INLINE float largest_of_all(const float *s)
+{
+    __m512 a = _mm512_loadu_ps(s), b = _mm512_loadu_ps(s + LANES);
+
+    for (size_t j = STEP; j < KEYS; j += STEP) {
+        a = _mm512_max_ps(a, _mm512_loadu_ps(s + j));
+        b = _mm512_max_ps(b, _mm512_loadu_ps(s + j + LANES));
+    }
+    return _mm512_reduce_max_ps(_mm512_max_ps(a, b));
+}
+
 BF16 static void scale_row(float *row, size_t n, float factor)
 {
     for (size_t d = 0; d < n; d += LANES)
@@ -147,34 +180,55 @@ BF16 static void scale_row(float *row, size_t n, float factor)
                                                 _mm512_set1_ps(factor)));
 }
 
+/* The largest logit of a row so far, and what was summed up under the one before
+ * fades to it. Where there are slopes, logits are scaled here. */
+BF16_INLINE void lift(struct room *room, const struct slim_logits *block,
+                      size_t r, const struct seen *seen, float scale,
+                      size_t wide)
+{
+    float *s = room->s + r * KEYS, fade;
+
+    for (size_t j = seen->lo; block->slope != 0 && j < seen->hi; j++)
+        s[j] *= scale;
+    slim_logits_lean(s, block->slope,
+                     (float)((double)(block->query + r) - (double)block->key),
+                     seen->lo, seen->hi);
+    float top = seen->all ? largest_of_all(s) : largest(s, seen->lo, seen->hi);
+
+    top *= seen->factor;
+    if (seen->hi <= seen->lo || top <= room->top[r])
+        return;
+    if (room->sum[r] > 0) {
+        fade = exp2f(room->top[r] - top);
+        scale_row(room->o + r * wide, wide, fade);
+        room->sum[r] *= (double)fade;
+    }
+    room->top[r] = top;
+}
+
 /* Logits to exponentials, and the sums so far to the new largest logit (Milakov
  * and Gimelshein 2018, arXiv:1805.02867, algorithm 3). */
 BF16 static void absorb(struct room *room, const struct slim_logits *block,
                         float scale, size_t wide)
 {
-    for (size_t r = 0; r < block->queries; r++) {
-        float *s = room->s + r * KEYS, top, fade = 1.0f, factor = scale;
-        size_t lo, hi;
+    struct seen seen[QUERIES];
+    size_t keys = slim_tiles(block->keys, STEP) * STEP;
 
-        slim_logits_seen(block, r, &lo, &hi);
-        for (size_t j = lo; block->slope != 0 && j < hi; j++)
-            s[j] *= scale;
-        if (block->slope != 0)
-            factor = 1.0f;
-        slim_logits_lean(
-            s, block->slope,
-            (float)((double)(block->query + r) - (double)block->key), lo, hi);
-        top = largest(s, lo, hi) * factor;
-        top = hi > lo && top > room->top[r] ? top : room->top[r];
-        if (room->sum[r] > 0 && top > room->top[r]) {
-            fade = expf(room->top[r] - top);
-            scale_row(room->o + r * wide, wide, fade);
-        }
-        room->top[r] = top;
-        room->sum[r] =
-            room->sum[r] * (double)fade +
-            (double)exponentials(room->p + r * KEYS, s, factor, top, lo, hi,
-                                 slim_tiles(block->keys, STEP) * STEP);
+    for (size_t r = 0; r < block->queries; r++) {
+        slim_logits_seen(block, r, &seen[r].lo, &seen[r].hi);
+        seen[r].all = seen[r].lo == 0 && seen[r].hi == KEYS;
+        seen[r].factor = LOG2_E * (block->slope != 0 ? 1.0f : scale);
+        lift(room, block, r, &seen[r], scale, wide);
+    }
+    for (size_t r = 0; r < block->queries; r++) {
+        const float *s = room->s + r * KEYS;
+        uint16_t *p = room->p + r * KEYS;
+
+        room->sum[r] +=
+            (double)(seen[r].all
+                         ? all_powers(p, s, seen[r].factor, room->top[r])
+                         : powers(p, s, seen[r].factor, room->top[r],
+                                  seen[r].lo, seen[r].hi, keys));
     }
 }
 
@@ -235,8 +289,8 @@ static void start(struct room *room, const struct forward *f,
     }
 }
 
-static void finish(const struct room *room, const struct forward *f,
-                   const struct slim_token_block *b, size_t h)
+BF16 static void finish(const struct room *room, const struct forward *f,
+                        const struct slim_token_block *b, size_t h)
 {
     size_t dim = f->shape->dim, heads = f->shape->heads;
 
@@ -245,11 +299,12 @@ static void finish(const struct room *room, const struct forward *f,
         float *o = f->o + ((b->first + r) * heads + h) * dim;
         float part = (float)(1.0 / room->sum[r]);
 
+#pragma omp simd
         for (size_t d = 0; d < dim; d++)
             o[d] = from[d] * part;
         if (f->lse)
             f->lse[(b->first + r) * heads + h] =
-                (float)((double)room->top[r] + log(room->sum[r]));
+                (float)(LN_2 * (double)room->top[r] + log(room->sum[r]));
     }
 }
 

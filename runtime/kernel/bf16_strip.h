@@ -13,7 +13,7 @@ enum { SLIM_BF16_ROWS = 16, SLIM_BF16_PAIRS = 16 };
 
 /* What follows is only for processors of which slim_bf16_here says yes. */
 #define SLIM_BF16_CODE                                                         \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
 
 /* Strips are for one thread between these two; tiled: in tile registers. */
 void slim_bf16_strips_open(bool tiled);
