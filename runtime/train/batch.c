@@ -194,7 +194,8 @@ static enum slim_status head(double *sum, struct slim_trainer *trainer,
         trainer->tape, trainer->grads, adapters_of(trainer), kernels, diag);
 }
 
-/* One layer backward, from its tape or recomputed from its input. */
+/* One layer backward, from its tape or recomputed from its input: on the tape of
+ * the last layer where that one was kept, since it has been read by then. */
 static enum slim_status backward_part(struct slim_trainer *trainer,
                                       const struct slim_batch *batch, long part,
                                       float *dx, const float *dy)
@@ -208,7 +209,8 @@ static enum slim_status backward_part(struct slim_trainer *trainer,
     if (slim_layer_load(trainer->layer, trainer->model, part, diag) != SLIM_OK)
         return SLIM_FAILED;
     if (!tape) {
-        tape = trainer->tape;
+        tape = trainer->tapes[layers - 1] ? trainer->tapes[layers - 1]
+                                          : trainer->tape;
         if (slim_layer_forward(trainer->inputs[layers + 1], trainer->layer, x,
                                batch, tape, NULL, adapters_of(trainer), kernels,
                                diag) != SLIM_OK)
