@@ -198,8 +198,8 @@ static bool base_wanted(const struct slim_op *op)
     return false;
 }
 
-/* A speed is measured with everything at hand, and three times: of the input
- * model too, where an assertion asks, which is the dense one at most. */
+/* A speed is measured with everything at hand, and three times at least: of the
+ * input model too, where an assertion asks, which is the dense one at most. */
 static void speed_cost(struct slim_op *op, struct slim_arena *arena)
 {
     const struct slim_shape *shapes[] = {
