@@ -61,8 +61,6 @@ struct room {
 /* What a row of queries sees of a block of keys. */
 struct seen {
     size_t lo, hi;
-    bool all;     /* KEYS of them */
-    float factor; /* of its logits, as powers of 2 */
 };
 
 static const float LOG2_E = 1.44269504f;
@@ -180,30 +178,40 @@ BF16 static void scale_row(float *row, size_t n, float factor)
                                                 _mm512_set1_ps(factor)));
 }
 
-/* The largest logit of a row so far, and what was summed up under the one before
- * fades to it. Where there are slopes, logits are scaled here. */
-BF16_INLINE void lift(struct room *room, const struct slim_logits *block,
-                      size_t r, const struct seen *seen, float scale,
-                      size_t wide)
+static inline bool sees_all(const struct seen *seen)
 {
-    float *s = room->s + r * KEYS, fade;
+    return seen->lo == 0 && seen->hi == KEYS;
+}
 
-    for (size_t j = seen->lo; block->slope != 0 && j < seen->hi; j++)
-        s[j] *= scale;
-    slim_logits_lean(s, block->slope,
-                     (float)((double)(block->query + r) - (double)block->key),
-                     seen->lo, seen->hi);
-    float top = seen->all ? largest_of_all(s) : largest(s, seen->lo, seen->hi);
+/* The largest logit of a row so far, and what was summed up under the one before
+ * fades to it. */
+BF16_INLINE void lift(struct room *room, size_t r, const struct seen *seen,
+                      float factor, size_t wide)
+{
+    const float *s = room->s + r * KEYS;
+    float top = factor * (sees_all(seen) ? largest_of_all(s)
+                                         : largest(s, seen->lo, seen->hi));
 
-    top *= seen->factor;
-    if (seen->hi <= seen->lo || top <= room->top[r])
+    if (seen->hi <= seen->lo || !(top > room->top[r]))
         return;
     if (room->sum[r] > 0) {
-        fade = exp2f(room->top[r] - top);
+        float fade = exp2f(room->top[r] - top);
+
         scale_row(room->o + r * wide, wide, fade);
         room->sum[r] *= (double)fade;
     }
     room->top[r] = top;
+}
+
+/* Where there are slopes, the logits of a row are scaled before they lean. */
+static void lean(float *s, const struct slim_logits *block, size_t r,
+                 const struct seen *seen, float scale)
+{
+    for (size_t j = seen->lo; j < seen->hi; j++)
+        s[j] *= scale;
+    slim_logits_lean(s, block->slope,
+                     (float)((double)(block->query + r) - (double)block->key),
+                     seen->lo, seen->hi);
 }
 
 /* Logits to exponentials, and the sums so far to the new largest logit (Milakov
@@ -213,22 +221,24 @@ BF16 static void absorb(struct room *room, const struct slim_logits *block,
 {
     struct seen seen[QUERIES];
     size_t keys = slim_tiles(block->keys, STEP) * STEP;
+    bool leans = block->slope != 0;
+    float factor = LOG2_E * (leans ? 1.0f : scale);
 
     for (size_t r = 0; r < block->queries; r++) {
         slim_logits_seen(block, r, &seen[r].lo, &seen[r].hi);
-        seen[r].all = seen[r].lo == 0 && seen[r].hi == KEYS;
-        seen[r].factor = LOG2_E * (block->slope != 0 ? 1.0f : scale);
-        lift(room, block, r, &seen[r], scale, wide);
+        if (leans)
+            lean(room->s + r * KEYS, block, r, &seen[r], scale);
+        lift(room, r, &seen[r], factor, wide);
     }
     for (size_t r = 0; r < block->queries; r++) {
         const float *s = room->s + r * KEYS;
         uint16_t *p = room->p + r * KEYS;
+        float top = room->top[r];
 
         room->sum[r] +=
-            (double)(seen[r].all
-                         ? all_powers(p, s, seen[r].factor, room->top[r])
-                         : powers(p, s, seen[r].factor, room->top[r],
-                                  seen[r].lo, seen[r].hi, keys));
+            (double)(sees_all(&seen[r]) ? all_powers(p, s, factor, top)
+                                        : powers(p, s, factor, top, seen[r].lo,
+                                                 seen[r].hi, keys));
     }
 }
 

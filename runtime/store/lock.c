@@ -17,6 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Between two looks at a lock that another has. */
+static const struct timespec pace = { .tv_nsec = 20000000 };
+
 static bool is_named(int file, const char *path)
 {
     struct stat held, named;
@@ -49,7 +52,6 @@ bool slim_lock_take(struct slim_lock *out, struct slim_store *store,
                     const struct slim_digest *key,
                     void (*waiting)(void *context), void *context)
 {
-    const struct timespec pause = { .tv_nsec = 20000000 };
     bool told = false;
 
     *out = (struct slim_lock){ .file = -1 };
@@ -70,21 +72,19 @@ bool slim_lock_take(struct slim_lock *out, struct slim_store *store,
         if (!told && waiting)
             waiting(context);
         told = true;
-        (void)nanosleep(&pause, NULL);
+        (void)nanosleep(&pace, NULL);
     }
 }
 
 void slim_lock_folder(struct slim_lock *out, const char *folder)
 {
-    const struct timespec pause = { .tv_nsec = 20000000 };
-
     *out = (struct slim_lock){ .file = open(folder, O_RDONLY | O_CLOEXEC) };
     while (out->file >= 0 && flock(out->file, LOCK_EX | LOCK_NB) != 0) {
         if ((errno != EWOULDBLOCK && errno != EINTR) || slim_interrupted()) {
             slim_lock_release(out);
             return;
         }
-        (void)nanosleep(&pause, NULL);
+        (void)nanosleep(&pace, NULL);
     }
 }
 

@@ -2,6 +2,7 @@
  *
  * usage: kernels [FILE]: the table also as a line of JSON for each row */
 #include "base/array.h"
+#include "base/progress.h"
 #include "compiler/ir/block.h"
 #include "runtime/kernel/kernel.h"
 #include "tests/kernel_cases.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A layer of a small model: SIZE rows, each row of figures below is one. */
 enum {
@@ -44,24 +44,16 @@ struct measured {
     double bytes;      /* GB moved at least */
 };
 
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Seconds of the fastest of some calls. */
 static double fastest(void (*run)(struct bench *b), struct bench *b)
 {
     double best = 1e30;
 
     for (int i = 0; i < REPEATS; i++) {
-        double start = now();
+        double start = slim_now();
 
         run(b);
-        double took = now() - start;
+        double took = slim_now() - start;
 
         best = took < best ? took : best;
     }

@@ -2,11 +2,11 @@
  *
  * usage: layer [FILE]: the table also as a line of JSON for each row */
 #include "base/array.h"
+#include "base/progress.h"
 #include "runtime/kernel/kernel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* The linears of a layer of a 7B model, for so many tokens. */
 enum { ROWS = 2048, WIDTH = 4096, FFN = 11008 };
@@ -25,14 +25,6 @@ struct bench {
     uint16_t *packed, *back;
     double forward, backward; /* seconds */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void forward(struct bench *b, size_t in, size_t out)
 {
@@ -70,16 +62,16 @@ static void run(struct bench *b, const struct shape *shape, bool counts)
         form.back = true;
         b->table->narrow->pack_wide(b->back, b->w, &form);
     }
-    double start = now();
+    double start = slim_now();
 
     forward(b, in, out);
-    double middle = now();
+    double middle = slim_now();
 
     backward(b, in, out);
     if (!counts)
         return;
     b->forward += middle - start;
-    b->backward += now() - middle;
+    b->backward += slim_now() - middle;
 }
 
 static void *room(size_t count, size_t size)
