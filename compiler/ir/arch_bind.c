@@ -229,13 +229,19 @@ static enum slim_status refuse_shape(const struct binding *binding,
     return SLIM_FAILED;
 }
 
+/* The file that ought to hold a tensor: of several, no single one. */
+static struct slim_span place_of_all(const struct slim_checkpoint *checkpoint)
+{
+    const struct slim_source *only =
+        checkpoint->file_count > 1 ? NULL : &checkpoint->files[0].source;
+    return (struct slim_span){ only, 0, 0 };
+}
+
 static enum slim_status refuse_missing(const struct binding *binding,
                                        const struct slim_tensor *tensor)
 {
     const struct slim_checkpoint *checkpoint = binding->checkpoint;
-    struct slim_span place = { &checkpoint->files[0].source, 0, 0 };
-    if (tensor->presence == SLIM_PRESENT_ALWAYS && checkpoint->file_count > 1)
-        place.source = NULL;
+    struct slim_span place = place_of_all(checkpoint);
     bool somewhere = place.source != NULL && !binding->family->examined;
     if (tensor->spec != NULL && !choose_place(&place, binding, tensor, "F360",
                                               tensor->spec->pattern_node))
@@ -263,16 +269,13 @@ static enum slim_status refuse_absent(struct binding *binding,
                                       const struct slim_tensor *tensor)
 {
     const struct slim_checkpoint *checkpoint = binding->checkpoint;
-    struct slim_span place = { &checkpoint->files[0].source, 0, 0 };
     if (binding->family->examined || tensor->layer == SLIM_NO_LAYER ||
         tensor->layer == 0 || !lacks_layer(binding, tensor->layer))
         return refuse_missing(binding, tensor);
     if (binding->layer_told || lacks_layer(binding, 0))
         return SLIM_FAILED;
     binding->layer_told = true;
-    if (checkpoint->file_count > 1)
-        place.source = NULL;
-    return slim_fail(binding->diag, "F360", place,
+    return slim_fail(binding->diag, "F360", place_of_all(checkpoint),
                      "layer %zu is missing from %s: it has no tensor "
                      "\"%s\", where config.json makes it %zu layers",
                      tensor->layer, checkpoint->directory, tensor->name,

@@ -20,6 +20,7 @@
 static const char *const WAS = "SLIMC_BLAS_WAS";
 static const char *const CORETYPE = "OPENBLAS_CORETYPE";
 static const char *const WAIT = "OMP_WAIT_POLICY";
+static const char *const SPIN = "GOMP_SPINCOUNT";
 
 /* The names that OpenBLAS 0.3 gives its x86 cores, and what each of them makes
  * use of. Zen has the AVX2 kernels but is as fast as the CPUs it is named
@@ -90,11 +91,14 @@ const char *slim_corename_better(const char *core, enum slim_vector offered)
 }
 
 /* Threads that wait in a loop for the next tile take the other processes' time
- * on a busy machine: up to ten times slower than asleep. */
+ * on a busy machine: up to ten times slower than asleep. The next tile mostly
+ * comes within a tenth of a millisecond, and waking up takes as long: libgomp
+ * can be told to look so many times before. */
 static bool wait_asleep(void)
 {
-    if (getenv(WAIT) || getenv("GOMP_SPINCOUNT"))
+    if (getenv(WAIT) || getenv(SPIN))
         return false;
+    (void)setenv(SPIN, "3000", 1);
     return setenv(WAIT, "passive", 1) == 0;
 }
 

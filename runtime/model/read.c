@@ -1,6 +1,7 @@
 /* read.c - a tensor's numbers as f32, from a buffer or a selection on disk */
 #include "base/size.h"
 #include "base/work.h"
+#include "runtime/kernel/vector.h"
 #include "runtime/model/weight.h"
 
 #include <math.h>
@@ -17,12 +18,12 @@ struct slim_selection {
     size_t count, step;
 };
 
-static inline size_t place(const struct slim_selection *from, size_t j)
+SLIM_INLINE size_t place(const struct slim_selection *from, size_t j)
 {
     return (from->kept ? from->kept[j] : j) * from->step;
 }
 
-static inline float bits_value(uint32_t bits)
+SLIM_INLINE float bits_value(uint32_t bits)
 {
     float value;
 
@@ -30,7 +31,7 @@ static inline float bits_value(uint32_t bits)
     return value;
 }
 
-static inline float bf16_value(const unsigned char *bytes)
+SLIM_INLINE float bf16_value(const unsigned char *bytes)
 {
     uint16_t half;
 
@@ -40,7 +41,7 @@ static inline float bf16_value(const unsigned char *bytes)
 
 /* The exponent is rebased by an exact product, which also makes subnormal
  * halves normal; infinities and NaNs get f32's exponent. */
-static inline float f16_value(const unsigned char *bytes)
+SLIM_INLINE float f16_value(const unsigned char *bytes)
 {
     uint16_t half;
 
@@ -64,9 +65,11 @@ static void read_f32(float *out, const struct slim_selection *from)
         memcpy(&out[j], from->base + 4 * place(from, j), sizeof(*out));
 }
 
+SLIM_CLONES
 static void read_f16(float *out, const struct slim_selection *from)
 {
     if (!from->kept && from->step == 1) {
+#pragma omp simd
         for (size_t j = 0; j < from->count; j++)
             out[j] = f16_value(from->base + 2 * j);
         return;
@@ -75,9 +78,11 @@ static void read_f16(float *out, const struct slim_selection *from)
         out[j] = f16_value(from->base + 2 * place(from, j));
 }
 
+SLIM_CLONES
 static void read_bf16(float *out, const struct slim_selection *from)
 {
     if (!from->kept && from->step == 1) {
+#pragma omp simd
         for (size_t j = 0; j < from->count; j++)
             out[j] = bf16_value(from->base + 2 * j);
         return;
@@ -96,10 +101,12 @@ static const struct slim_reading {
     [SLIM_DTYPE_BF16] = { read_bf16, 2 },
 };
 
+SLIM_CLONES
 static bool row_finite(const float *row, size_t count)
 {
     uint32_t bad = 0;
 
+#pragma omp simd reduction(| : bad)
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &row[i], sizeof(bits));

@@ -253,7 +253,7 @@ static bool streams_score(size_t *together, const struct slim_op *op,
 const struct slim_stage slim_stage_score = {
     .name = "score",
     .summary = "says how much each unit matters",
-    .version = 2,
+    .version = 3,
     .methods = methods,
     .needs = SLIM_TYPE_MODEL | SLIM_TYPE_GROUPS,
     .implied = SLIM_TYPE_GROUPS,

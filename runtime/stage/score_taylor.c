@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "runtime/kernel/parallel.h"
+#include "runtime/kernel/vector.h"
 #include "runtime/store/activations.h"
 #include "runtime/store/journal.h"
 
@@ -11,28 +12,34 @@
 #include <string.h>
 
 /* S = w g */
+SLIM_CLONES
 static void first_order(double *s, const float *w, const float *g,
                         const float *f, size_t count)
 {
     (void)f;
+#pragma omp simd
     for (size_t i = 0; i < count; i++)
         s[i] = (double)w[i] * (double)g[i];
 }
 
 /* S = w F w, F the Fisher diagonal: the mean of squared gradients of single
  * samples. No half, no first order: the reference's param_second. */
+SLIM_CLONES
 static void second_order(double *s, const float *w, const float *g,
                          const float *f, size_t count)
 {
     (void)g;
+#pragma omp simd
     for (size_t i = 0; i < count; i++)
         s[i] = (double)w[i] * (double)w[i] * (double)f[i];
 }
 
 /* S = w g - w F w / 2 */
+SLIM_CLONES
 static void both_orders(double *s, const float *w, const float *g,
                         const float *f, size_t count)
 {
+#pragma omp simd
     for (size_t i = 0; i < count; i++)
         s[i] = (double)w[i] * (double)g[i] -
                0.5 * (double)w[i] * (double)w[i] * (double)f[i];
@@ -73,8 +80,20 @@ static void forget(struct collected *collected)
     *collected = (struct collected){ 0 };
 }
 
-/* mean += g / n, square += g^2 / n. With windows of one length the mean is the
- * gradient of the pooled batch, so one pass gives both. */
+/* mean += g / n, square += g^2 / n */
+SLIM_CLONES
+static void add_moments(float *mean, float *square, const float *grad,
+                        float share, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++) {
+        mean[i] += grad[i] * share;
+        square[i] += grad[i] * grad[i] * share;
+    }
+}
+
+/* With windows of one length the mean is the gradient of the pooled batch, so
+ * one pass gives both. */
 static enum slim_status add_sample(struct taylor *taylor,
                                    const struct slim_tensor *tensor,
                                    const float *grad)
@@ -89,10 +108,7 @@ static enum slim_status add_sample(struct taylor *taylor,
     }
     if (!collected->mean || !collected->square)
         return slim_scoring_no_memory(taylor->scoring);
-    for (size_t i = 0; i < count; i++) {
-        collected->mean[i] += grad[i] * share;
-        collected->square[i] += grad[i] * grad[i] * share;
-    }
+    add_moments(collected->mean, collected->square, grad, share, count);
     return SLIM_OK;
 }
 

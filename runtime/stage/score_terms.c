@@ -1,6 +1,7 @@
 /* score_terms.c - sums over rows and columns, and what units make of them */
 #include "runtime/stage/score.h"
 
+#include "runtime/kernel/vector.h"
 #include "runtime/stage/units.h"
 
 #include <math.h>
@@ -114,21 +115,48 @@ bool slim_terms_want(const struct slim_scoring *scoring,
     return terms_of(found, scoring, tensor) > 0;
 }
 
+SLIM_CLONES
+static void magnitudes(double *s, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        s[i] = fabs(s[i]);
+}
+
+SLIM_CLONES
+static void add_columns(double *values, const double *s, size_t count)
+{
+#pragma omp simd
+    for (size_t i = 0; i < count; i++)
+        values[i] += s[i];
+}
+
+/* In lanes: a sum of one after another waits for each addition. */
+SLIM_CLONES
+static double row_sum(const double *s, size_t count)
+{
+    double lane[SLIM_LANES] = { 0 };
+    size_t i = 0;
+
+    for (; i + SLIM_LANES <= count; i += SLIM_LANES) {
+#pragma omp simd
+        for (size_t l = 0; l < SLIM_LANES; l++)
+            lane[l] += s[i + l];
+    }
+    for (size_t l = 0; i < count; i++, l++)
+        lane[l] += s[i];
+    return slim_lanes_sum_f64(lane);
+}
+
 /* One row's salience into a term: its sum is the row's, its entries belong to
  * columns. */
 static void fold_row(struct slim_term *term, const double *s, size_t row,
-                     size_t cols, bool sign)
+                     size_t cols)
 {
-    double sum = 0;
-
-    if (term->member->dim == 1) {
-        for (size_t i = 0; i < cols; i++)
-            term->values[i] += sign ? s[i] : fabs(s[i]);
-        return;
-    }
-    for (size_t i = 0; i < cols; i++)
-        sum += sign ? s[i] : fabs(s[i]);
-    term->values[row] += sum;
+    if (term->member->dim == 1)
+        add_columns(term->values, s, cols);
+    else
+        term->values[row] += row_sum(s, cols);
 }
 
 bool slim_terms_fold(struct slim_scoring *scoring,
@@ -151,8 +179,10 @@ bool slim_terms_fold(struct slim_scoring *scoring,
     for (size_t row = 0; row < rows; row++) {
         size_t at = row * cols;
         salience(s, w + at, g ? g + at : NULL, f ? f + at : NULL, cols);
+        if (!scoring->sign)
+            magnitudes(s, cols);
         for (size_t t = 0; t < count; t++)
-            fold_row(found[t], s, row, cols, scoring->sign);
+            fold_row(found[t], s, row, cols);
     }
     free(s);
     return true;
