@@ -45,6 +45,20 @@ static double leaving(const struct slim_quantity *amount)
     return amount->to ? 1.0 - amount->value / 100.0 : amount->value / 100.0;
 }
 
+/* A number without a sign counts units: `prune 0.2` was meant as a share. */
+static enum slim_status refuse_less(const struct slim_quantity *amount,
+                                    struct slim_diag *diag)
+{
+    struct slim_error *error =
+        slim_error(diag, "A121", amount->span, "%g %s are less than one",
+                   amount->value, amount->unit);
+
+    if (amount->value > 0)
+        slim_error_hint(diag, error, "A share is written %s%g%%.",
+                        amount->to ? "to " : "", 100 * amount->value);
+    return SLIM_FAILED;
+}
+
 static enum slim_status check_amount(const struct slim_op *op,
                                      struct slim_diag *diag)
 {
@@ -60,10 +74,7 @@ static enum slim_status check_amount(const struct slim_op *op,
         return slim_fail(diag, "A122", amount->span,
                          "groups are pruned in percent: a number of units "
                          "differs from layer to layer");
-    if (!percent && !(amount->value >= 1))
-        return slim_fail(diag, "A121", amount->span,
-                         "'prune' takes a number above 0");
-    return SLIM_OK;
+    return percent || amount->value >= 1 ? SLIM_OK : refuse_less(amount, diag);
 }
 
 static enum slim_status check(const struct slim_op *op, struct slim_diag *diag)

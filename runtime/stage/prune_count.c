@@ -247,7 +247,10 @@ static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
                    "nothing would leave: the amount is less than one %s of %zu",
                    plan->before->arch->axes[group->axis].unit, group->units);
 
-    if (!single(group))
+    if (op->amount.kind == SLIM_QUANTITY_NUMBER && op->amount.value < 100)
+        slim_error_hint(diag, error, "A share is written %s%g%%.",
+                        op->amount.to ? "to " : "", op->amount.value);
+    else if (!single(group))
         slim_error_hint(diag, error,
                         "Heads leave in whole key/value groups; where they "
                         "are few, prune in mlp.");
