@@ -58,8 +58,9 @@ struct slim_spent {
     uint64_t peak; /* most memory that was resident, in bytes */
 };
 
-/* What `slimc run` lets training keep, and the plan counts. */
-#define SLIM_TAPE_MEMORY ((size_t)1 << 30)
+/* What `slimc run` lets training keep, and the plan counts. More is faster: with
+ * 1 GiB a step of SmolLM2, 8 x 256 tokens, takes 4% less time and 0.22 GiB more. */
+#define SLIM_TAPE_MEMORY ((size_t)768 << 20)
 
 struct slim_run {
     struct slim_arena *arena;

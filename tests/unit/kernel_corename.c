@@ -3,6 +3,8 @@
 #include "runtime/kernel/kernel.h"
 #include "tests/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void poor_cores_are_replaced(void **state)
@@ -71,6 +73,35 @@ static void a_restart_is_told_once(void **state)
     slim_test_ran_free(&ran);
 }
 
+/* Run as a child, it says how its threads wait. */
+static int report_waiting(char **argv)
+{
+    (void)slim_blas_fix(argv);
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    const char *looks = getenv("GOMP_SPINCOUNT");
+
+    return printf("%s %s\n", policy ? policy : "-", looks ? looks : "-") < 0;
+}
+
+static void assert_waiting(const char *set, const char *expected)
+{
+    struct slim_ran ran = slim_test_run(
+        "env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT %s '%s' waiting", set, self);
+
+    assert_int_equal(ran.exit_code, 0);
+    assert_string_equal(ran.out, expected);
+    slim_test_ran_free(&ran);
+}
+
+/* Threads sleep soon, and what the user said of it stays as it is. */
+static void threads_wait_a_while(void **state)
+{
+    (void)state;
+    assert_waiting("", "passive 3000\n");
+    assert_waiting("GOMP_SPINCOUNT=7", "- 7\n");
+    assert_waiting("OMP_WAIT_POLICY=active", "active -\n");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -79,10 +110,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(unknown_cores_are_trusted),
         cmocka_unit_test(the_users_choice_stays),
         cmocka_unit_test(a_restart_is_told_once),
+        cmocka_unit_test(threads_wait_a_while),
     };
 
     if (argc == 2 && strcmp(argv[1], "report") == 0)
         return report(argv);
+    if (argc == 2 && strcmp(argv[1], "waiting") == 0)
+        return report_waiting(argv);
     self = argv[0];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
