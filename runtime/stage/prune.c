@@ -54,7 +54,7 @@ static enum slim_status refuse_less(const struct slim_quantity *amount,
                    amount->value, amount->unit);
 
     if (amount->value > 0)
-        slim_error_hint(diag, error, "A share is written %s%g%%.",
+        slim_error_hint(diag, error, "A share is written \"%s%g%%\".",
                         amount->to ? "to " : "", 100 * amount->value);
     return SLIM_FAILED;
 }

@@ -248,7 +248,7 @@ static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
                    plan->before->arch->axes[group->axis].unit, group->units);
 
     if (op->amount.kind == SLIM_QUANTITY_NUMBER && op->amount.value < 100)
-        slim_error_hint(diag, error, "A share is written %s%g%%.",
+        slim_error_hint(diag, error, "A share is written \"%s%g%%\".",
                         op->amount.to ? "to " : "", op->amount.value);
     else if (!single(group))
         slim_error_hint(diag, error,
