@@ -45,7 +45,6 @@ static double leaving(const struct slim_quantity *amount)
     return amount->to ? 1.0 - amount->value / 100.0 : amount->value / 100.0;
 }
 
-/* A number without a sign counts units: `prune 0.2` was meant as a share. */
 static enum slim_status refuse_less(const struct slim_quantity *amount,
                                     struct slim_diag *diag)
 {
@@ -53,9 +52,7 @@ static enum slim_status refuse_less(const struct slim_quantity *amount,
         slim_error(diag, "A121", amount->span, "%g %s are less than one",
                    amount->value, amount->unit);
 
-    if (amount->value > 0)
-        slim_error_hint(diag, error, "A share is written \"%s%g%%\".",
-                        amount->to ? "to " : "", 100 * amount->value);
+    (void)slim_prune_hint_share(error, amount, diag);
     return SLIM_FAILED;
 }
 

@@ -38,6 +38,12 @@ enum slim_status slim_prune_choose(struct slim_prune_plan *plan,
                                    const struct slim_op *op,
                                    struct slim_diag *diag);
 
+/* Says how the share is written that an amount without a sign was likely meant
+ * as: 20 or 0.2 for 20%. False: it can be none. */
+bool slim_prune_hint_share(struct slim_error *error,
+                           const struct slim_quantity *amount,
+                           struct slim_diag *diag);
+
 /* Fills keep from aim, ratio and target. */
 enum slim_status slim_prune_count(struct slim_prune_plan *plan,
                                   const struct slim_op *op,

@@ -237,6 +237,19 @@ static const struct slim_group *finest(const struct slim_prune_plan *plan)
     return best;
 }
 
+bool slim_prune_hint_share(struct slim_error *error,
+                           const struct slim_quantity *amount,
+                           struct slim_diag *diag)
+{
+    double percent = amount->value < 1 ? 100 * amount->value : amount->value;
+
+    if (amount->kind != SLIM_QUANTITY_NUMBER || percent <= 0 || percent >= 100)
+        return false;
+    slim_error_hint(diag, error, "A share is written \"%s%g%%\".",
+                    amount->to ? "to " : "", percent);
+    return true;
+}
+
 static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
                                        const struct slim_op *op,
                                        struct slim_diag *diag)
@@ -247,10 +260,7 @@ static enum slim_status refuse_nothing(const struct slim_prune_plan *plan,
                    "nothing would leave: the amount is less than one %s of %zu",
                    plan->before->arch->axes[group->axis].unit, group->units);
 
-    if (op->amount.kind == SLIM_QUANTITY_NUMBER && op->amount.value < 100)
-        slim_error_hint(diag, error, "A share is written \"%s%g%%\".",
-                        op->amount.to ? "to " : "", op->amount.value);
-    else if (!single(group))
+    if (!slim_prune_hint_share(error, &op->amount, diag) && !single(group))
         slim_error_hint(diag, error,
                         "Heads leave in whole key/value groups; where they "
                         "are few, prune in mlp.");
